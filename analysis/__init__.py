@@ -1,0 +1,1 @@
+"""Reduction of X-ray nanodiffraction, SEM and AFM of nanocrystal supercrystals."""

@@ -1,0 +1,1 @@
+"""Atomic force microscopy: height and modulus on the crystal and along lines."""

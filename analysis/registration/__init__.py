@@ -1,0 +1,1 @@
+"""Outlines, the edge-to-centre coordinate, profiles along it and their comparison."""

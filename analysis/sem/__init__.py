@@ -1,0 +1,1 @@
+"""Scanning electron microscopy: images to spacings by region."""

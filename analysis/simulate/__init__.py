@@ -1,0 +1,1 @@
+"""Forward simulation: from a stated truth to raw files as the instruments write them."""

@@ -1,0 +1,1 @@
+"""X-ray nanodiffraction: detector frames to superlattice maps with uncertainties."""

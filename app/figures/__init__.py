@@ -1,0 +1,1 @@
+"""Records to Plotly figures; no Dash here."""
