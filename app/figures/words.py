@@ -1,0 +1,84 @@
+"""Numbers and names as people read them: a value in the same breath as its uncertainty."""
+
+from __future__ import annotations
+
+import math
+
+from analysis.records import Measured
+
+QUANTITY_NAME = {
+    "intensity": "intensity",
+    "a_sc": "⟨a<sub>SC</sub>⟩",
+    "a1": "a<sub>1</sub>",
+    "a2": "a<sub>2</sub>",
+    "gamma": "γ",
+    "psi": "ψ",
+    "a_al": "a<sub>AL</sub>",
+    "spacing": "1/δk",
+    "modulus": "E",
+    "height": "h",
+}
+"""Names with markup that plotly understands."""
+
+QUANTITY_TEXT = {
+    "intensity": "intensity",
+    "a_sc": "⟨a_SC⟩",
+    "a_sc_err": "σ(⟨a_SC⟩)",
+    "a1": "a₁",
+    "a2": "a₂",
+    "gamma": "γ",
+    "psi": "ψ",
+    "a_al": "a_AL",
+    "spacing": "1/δk",
+    "modulus": "E",
+    "height": "h",
+    "status": "status",
+}
+"""The same names without markup."""
+
+UNIT_TEXT = {"um": "µm", "deg": "°", "degrees": "°", "nm^-1": "nm⁻¹", "1/nm": "nm⁻¹"}
+
+STATUS_TEXT = {
+    "ok": "fitted",
+    "no_signal": "no signal: outside the crystal or too few photons",
+    "masked_peak": "a peak lies under the mask",
+    "no_convergence": "the fit did not converge",
+    "ambiguous_lattice": "the four peaks fit more than one lattice",
+    "partial_beam": "the beam is only partly on the crystal",
+    "saturated": "the detector was saturated",
+    "frame_missing": "the frame is missing",
+    "no_peak": "no lattice peak",
+    "few_periods": "fewer than 10 periods in the region",
+    "undersampled": "fewer than 4 px a period",
+    "ring": "a ring, not spots: polycrystalline",
+    "bar": "in the information bar",
+    "outside": "outside the crystal",
+    "edge": "steep facet at the edge",
+    "clipped": "clipped by the instrument",
+    "masked": "masked",
+    "not_finite": "not a number",
+}
+
+
+def unit_text(unit: str) -> str:
+    """A unit as shown: um becomes µm, deg becomes the degree sign."""
+    return UNIT_TEXT.get(unit, unit)
+
+
+def with_error(value: float, err: float | None, unit: str = "") -> str:
+    """``14.86 ± 0.02 nm``: digits follow the uncertainty (two where it begins with 1); a dash for NaN."""
+    suffix = f" {unit_text(unit)}" if unit else ""
+    if not math.isfinite(value):
+        return "–"
+    if err is None or not math.isfinite(err) or err <= 0:
+        return f"{value:.3g}{suffix}"
+    exponent = math.floor(math.log10(err))
+    digits = max(0, -exponent + (1 if f"{err:e}"[0] == "1" else 0))
+    return f"{value:.{digits}f} ± {err:.{digits}f}{suffix}"
+
+
+def measured_text(measured: Measured | None) -> str:
+    """A measured number with its uncertainty and unit; a dash when there is none."""
+    if measured is None:
+        return "–"
+    return with_error(measured.value, measured.err, measured.unit)

@@ -1,0 +1,212 @@
+"""Cached access to result files: the only door from the pages to the data."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import flask
+import numpy as np
+import numpy.typing as npt
+from analysis.io.results import read_pattern, read_result
+
+from analysis.errors import TriptychError
+from analysis.io.sample_file import FILE_NAME, ID_PATTERN, read_sample
+from analysis.records import Measured, Result
+
+RESULTS = "results"
+MAX_CACHED = 16
+"""Results that are kept open at once; a result of a full scan holds some 20 MB."""
+
+Fingerprint = tuple[int, int, int]
+Status = Literal["reduced", "not reduced", "error"]
+
+
+class UnknownSampleError(TriptychError):
+    """No sample of that name stands in the workspace."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Card:
+    """What the list of samples says of one: ``error`` is a sentence where ``status`` is ``error``."""
+
+    sample_id: str
+    status: Status
+    title: str
+    composition: str = ""
+    method: str = ""
+    simulated: bool = False
+    error: str = ""
+    modalities: tuple[str, ...] = ()
+    summary: Mapping[str, Measured | None] = field(default_factory=dict)
+
+
+class Library:
+    """Samples of one workspace, read again when their files change.
+
+    A result is known by (inode, size, mtime_ns) of its file; whoever asks at the same time waits for
+    the one reading.
+    """
+
+    def __init__(self, workspace: Path) -> None:
+        self.workspace = workspace.resolve()
+        self._results: OrderedDict[str, tuple[Fingerprint, Result | str]] = OrderedDict()
+        self._lock = threading.RLock()
+
+    def sample_ids(self) -> list[str]:
+        """Ids of all samples, sorted: folders with a sample file and result files."""
+        return sorted(self._result_paths() | self._sample_paths())
+
+    def cards(self) -> list[Card]:
+        """One card a sample, sorted by id."""
+        samples = self._sample_paths()
+        results = self._result_paths()
+        return [
+            self._result_card(name) if name in results else _sample_card(name, samples[name])
+            for name in sorted(samples | results)
+        ]
+
+    def result(self, sample_id: str) -> Result:
+        """The result of a sample; raises TriptychError with a sentence when there is none to show."""
+        found = self._read(sample_id)
+        if isinstance(found, str):
+            raise TriptychError(found)
+        return found
+
+    def error(self, sample_id: str) -> str | None:
+        """Why a sample's result cannot be shown, or None when it can."""
+        try:
+            self.result(sample_id)
+        except TriptychError as error:
+            return str(error)
+        return None
+
+    def version(self, sample_id: str) -> str:
+        """A short word that changes whenever the sample's result file does."""
+        return f"{hash(_fingerprint(self._path(sample_id))) & 0xFFFFFFFFFFFF:012x}"
+
+    def pattern(self, sample_id: str, *, index: int, row: int, col: int) -> npt.NDArray[np.unsignedinteger]:
+        """Counts (h, w) of the SAXS region at one scan point; raises IndexError outside the grid."""
+        scan = self.result(sample_id).xray[index]
+        rows, cols = scan.grid.shape
+        if scan.patterns is None or not (0 <= row < rows and 0 <= col < cols):
+            raise IndexError(f"no pattern at row {row}, column {col}")
+        return read_pattern(scan.patterns, row, col)
+
+    def _sample_paths(self) -> dict[str, Path]:
+        if not self.workspace.is_dir():
+            return {}
+        return {
+            folder.name: folder / FILE_NAME
+            for folder in self.workspace.iterdir()
+            if _is_id(folder.name) and folder.name != RESULTS and (folder / FILE_NAME).is_file()
+        }
+
+    def _result_paths(self) -> dict[str, Path]:
+        folder = self.workspace / RESULTS
+        if not folder.is_dir():
+            return {}
+        return {
+            path.stem: path for path in folder.glob("*.h5") if _is_id(path.stem) and self._is_own_file(path)
+        }
+
+    def _is_own_file(self, path: Path) -> bool:
+        """Whether a path is a plain file that really lies in the workspace."""
+        try:
+            return path.is_file() and path.resolve().is_relative_to(self.workspace)
+        except (OSError, RuntimeError):
+            return False
+
+    def _path(self, sample_id: str) -> Path:
+        if not _is_id(sample_id):
+            raise UnknownSampleError("There is no sample of that name here.")
+        path = self.workspace / RESULTS / f"{sample_id}.h5"
+        if self._is_own_file(path):
+            return path
+        if sample_id in self._sample_paths():
+            raise TriptychError(f"{sample_id} is not reduced yet: run triptych reduce on it.")
+        raise UnknownSampleError(f"There is no sample {sample_id} here.")
+
+    def _read(self, sample_id: str) -> Result | str:
+        path = self._path(sample_id)
+        with self._lock:
+            try:
+                fingerprint = _fingerprint(path)
+            except OSError:
+                raise UnknownSampleError(f"There is no sample {sample_id} here.") from None
+            kept = self._results.get(sample_id)
+            if kept is None or kept[0] != fingerprint:
+                kept = (fingerprint, _result_or_sentence(path))
+                self._results[sample_id] = kept
+            self._results.move_to_end(sample_id)
+            while len(self._results) > MAX_CACHED:
+                self._results.popitem(last=False)
+        return kept[1]
+
+    def _result_card(self, sample_id: str) -> Card:
+        try:
+            result = self.result(sample_id)
+        except TriptychError as error:
+            return Card(sample_id=sample_id, status="error", title=sample_id, error=str(error))
+        present = {"xray": result.xray, "sem": result.sem, "afm": result.afm}
+        return Card(
+            sample_id=sample_id,
+            status="reduced",
+            title=result.title or sample_id,
+            composition=result.composition,
+            method=result.method,
+            simulated=result.simulated,
+            modalities=tuple(name for name, reductions in present.items() if reductions),
+            summary=result.summary,
+        )
+
+
+def library() -> Library:
+    """The library of the application that is answering the current request."""
+    found: Library = flask.current_app.extensions["triptych"]
+    return found
+
+
+def _is_id(name: str) -> bool:
+    return ID_PATTERN.fullmatch(name) is not None and name not in {".", ".."}
+
+
+def _fingerprint(path: Path) -> Fingerprint:
+    found = path.stat()
+    return found.st_ino, found.st_size, found.st_mtime_ns
+
+
+def _result_or_sentence(path: Path) -> Result | str:
+    """The result, or one sentence that says why it cannot be read.
+
+    Whatever a damaged file makes the reader raise becomes an error card: one bad file must not take the
+    other samples' pages with it.
+    """
+    try:
+        return read_result(path)
+    except TriptychError as error:
+        return str(error).replace(str(path), path.name)
+    except (OSError, ValueError, KeyError, TypeError, RuntimeError, AttributeError, IndexError) as error:
+        return f"{path.name} cannot be read ({type(error).__name__}): reduce the sample again."
+
+
+def _sample_card(sample_id: str, path: Path) -> Card:
+    try:
+        sample = read_sample(path)
+    except (TriptychError, OSError) as error:
+        sentence = str(error).replace(str(path), f"{sample_id}/{FILE_NAME}")
+        return Card(sample_id=sample_id, status="error", title=sample_id, error=sentence)
+    present = {"xray": sample.xray, "sem": sample.sem, "afm": sample.afm}
+    return Card(
+        sample_id=sample_id,
+        status="not reduced",
+        title=sample.title or sample_id,
+        composition=sample.composition,
+        method=sample.method,
+        simulated=sample.simulated,
+        modalities=tuple(name for name, blocks in present.items() if blocks),
+    )
