@@ -1,4 +1,4 @@
-"""Whatever interrupts or doubles a reduction, the result is whole, the same to the last bit, or the old one."""
+"""Whatever interrupts or doubles a reduction: the result is whole, the same to the last bit, or the old one."""
 
 from __future__ import annotations
 
