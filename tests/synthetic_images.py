@@ -1,0 +1,206 @@
+"""The SEM image and the AFM field of :mod:`tests.synthetic_result`."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from analysis.records import (
+    AFM_STATUS,
+    AfmLine,
+    AfmReduction,
+    Array,
+    Bytes,
+    Coordinate,
+    Measured,
+    PixelGrid,
+    SemReduction,
+    SemRegion,
+)
+from tests.synthetic_crystal import HALF_SIDE_UM, S_ERR, coordinate_at, modulus_gpa, outline_at, spacing_nm
+
+SEM_SHAPE, SEM_PIXEL_NM, BAR_ROW, TILE_PX = (512, 1024), 2.0, 480, 240
+AFM_SIDE, AFM_FIELD_UM = 64, 12.8
+
+
+def make_sem(method: str, random: np.random.Generator) -> SemReduction:
+    image = _sem_image(method, random)
+    width_nm, height_nm = SEM_SHAPE[1] * SEM_PIXEL_NM, BAR_ROW * SEM_PIXEL_NM
+    cols = np.linspace(0, SEM_SHAPE[1] - TILE_PX, 4).round().astype(int)
+    corners = [(row, int(col)) for col in cols for row in (0, BAR_ROW - TILE_PX)]
+    return SemReduction(
+        index=0,
+        crystal="A",
+        image_path="sem/monolayer.tif",
+        image=image,
+        pixel_size_nm=SEM_PIXEL_NM,
+        pixel_size_source="sidecar PixelSize",
+        pixel_size_audit=(("sidecar PixelSize", SEM_PIXEL_NM, True), ("TIFF resolution", 352.78, False)),
+        bar_row=BAR_ROW,
+        view="bottom",
+        edge_nm=(0.0, height_nm / 2),
+        center_nm=(width_nm, height_nm / 2),
+        regions=tuple(
+            _sem_region(image, number, row, col, method) for number, (row, col) in enumerate(corners, start=1)
+        ),
+        notes=(),
+    )
+
+
+def _sem_image(method: str, random: np.random.Generator) -> np.ndarray:
+    row, col = np.indices(SEM_SHAPE, dtype=np.float64)
+    period = spacing_nm(col[0] / SEM_SHAPE[1], method) / SEM_PIXEL_NM
+    along = np.cumsum(2 * np.pi / period)[None, :]
+    across = 2 * np.pi * (row - BAR_ROW / 2) / period[None, :]
+    grey = 120.0 + 35.0 * np.cos(along) + 35.0 * np.cos(across) + random.normal(0.0, 12.0, SEM_SHAPE)
+    grey[BAR_ROW:] = 20.0
+    return np.clip(grey, 0, 255).astype(np.uint8)
+
+
+def _sem_region(image: np.ndarray, number: int, row0: int, col0: int, method: str) -> SemRegion:
+    x_nm, y_nm, size_nm = col0 * SEM_PIXEL_NM, row0 * SEM_PIXEL_NM, TILE_PX * SEM_PIXEL_NM
+    s = (x_nm + size_nm / 2) / (SEM_SHAPE[1] * SEM_PIXEL_NM)
+    spacing = float(spacing_nm(np.array(s), method))
+    k, failed = 1.0 / spacing, number == 4
+    value = np.nan if failed else 1.0
+    spectrum, radial_k, radial_power = _spectrum(image[row0 : row0 + TILE_PX, col0 : col0 + TILE_PX])
+    return SemRegion(
+        label=f"R{number}",
+        row0=row0,
+        col0=col0,
+        size_px=TILE_PX,
+        x_nm=x_nm,
+        y_nm=y_nm,
+        size_nm=size_nm,
+        s=s,
+        s_err=S_ERR,
+        k_per_nm=value * np.array([[k, 0.0], [0.0, k]]),
+        delta_k_per_nm=value * k,
+        delta_k_err_per_nm=value * 0.0004,
+        delta_k_each_per_nm=(value * k * 1.002, value * k * 0.998),
+        spacing_nm=value * spacing,
+        spacing_err_nm=value * 0.0004 * spacing**2,
+        a_sc_nm=value * spacing,
+        a_sc_err_nm=value * 0.0005 * spacing**2,
+        a_sc_sys_nm=value * 0.01 * spacing,
+        gamma_deg=value * 90.4,
+        lattice="none" if failed else "square",
+        lattice_confidence=0.0 if failed else 0.97,
+        n_periods=value * size_nm / spacing,
+        status="no_peak" if failed else "ok",
+        spectrum=spectrum,
+        spectrum_k_max_per_nm=0.2,
+        radial_k_per_nm=radial_k,
+        radial_power=radial_power,
+        depth_um=s * HALF_SIDE_UM,
+    )
+
+
+def _spectrum(tile: np.ndarray) -> tuple[np.ndarray, Array, Array]:
+    """Power around k = 0 up to 0.2 1/nm (n, n), its radial average and that average's k axis."""
+    window = np.hanning(TILE_PX)[:, None] * np.hanning(TILE_PX)[None, :]
+    power = np.abs(np.fft.fftshift(np.fft.fft2((tile - tile.mean()) * window))) ** 2
+    half = round(0.2 * TILE_PX * SEM_PIXEL_NM)
+    middle = TILE_PX // 2
+    cut = power[middle - half : middle + half + 1, middle - half : middle + half + 1]
+    cut = cut / np.median(cut)
+    ring = np.hypot(*(np.indices(cut.shape) - half)).round().astype(int)
+    mean = np.bincount(ring.ravel(), weights=cut.ravel()) / np.bincount(ring.ravel())
+    return cut.astype(np.float32), np.arange(half + 1) / (TILE_PX * SEM_PIXEL_NM), mean[: half + 1]
+
+
+def make_afm(method: str, random: np.random.Generator) -> AfmReduction:
+    pixel = AFM_FIELD_UM / AFM_SIDE
+    grid = PixelGrid.of_image((AFM_SIDE, AFM_SIDE), dx_um=pixel, dy_um=pixel)
+    x, y = grid.positions_um()
+    centre = (AFM_FIELD_UM / 2, AFM_FIELD_UM / 2)
+    coordinate = coordinate_at(x, y, centre)
+    s = coordinate.s["rectangle"]
+    top = 8000.0 if method == "diffusion" else 700.0
+    height = top * np.clip(coordinate.depth_um / 0.4, 0.0, 1.0) + random.normal(0.0, 15.0, s.shape)
+    modulus = modulus_gpa(np.nan_to_num(s), method) * random.normal(1.0, 0.15, s.shape)
+    status = _afm_status(coordinate.depth_um)
+    counted = status == AFM_STATUS.index("ok")
+    seen = (grid, height, modulus, coordinate)
+    return AfmReduction(
+        index=0,
+        crystal="A",
+        file_path="afm/map.gwy",
+        grid=grid,
+        height_title="Height Sensor",
+        modulus_title="DMT Modulus",
+        height_nm=height,
+        modulus_gpa=modulus,
+        status=status,
+        statistics=_afm_statistics(modulus[counted], height[counted]),
+        excluded={name: int((status == code).sum()) for code, name in enumerate(AFM_STATUS) if code},
+        steps=("crystal found by height", "plane through the substrate subtracted"),
+        metadata={"Tip radius": "8 nm", "Poisson ratio": "0.3", "Model": "DMT"},
+        lines=(
+            _afm_line(
+                "line 1", "gwy", "gwyddion", (1.0, 6.4, 11.8, 6.4), 1, grid, height, modulus, coordinate
+            ),
+            _afm_line(
+                "line 2", "config", "exact", (2.2, 2.2, 10.6, 10.6), 5, grid, height, modulus, coordinate
+            ),
+        ),
+        notes=(),
+        outline=outline_at(centre),
+        coordinate=coordinate,
+    )
+
+
+def _afm_status(depth_um: Array) -> Bytes:
+    status = np.full(depth_um.shape, AFM_STATUS.index("ok"), dtype=np.uint8)
+    status[depth_um < 0.4] = AFM_STATUS.index("edge")
+    status[depth_um < 0] = AFM_STATUS.index("outside")
+    status[30:33, 20:22] = AFM_STATUS.index("clipped")
+    status[40:44, 40:44] = AFM_STATUS.index("masked")
+    return status
+
+
+def _afm_statistics(modulus: Array, height: Array) -> dict[str, Measured]:
+    n, median = modulus.size, float(np.median(modulus))
+    spread = float(modulus.std())
+    return {
+        "modulus_mean": Measured(
+            value=float(modulus.mean()), unit="GPa", err=spread / math.sqrt(n), std=spread, n=n
+        ),
+        "modulus_std": Measured(value=spread, unit="GPa", n=n),
+        "modulus_median": Measured(value=median, unit="GPa", n=n),
+        "modulus_mad": Measured(value=float(np.median(np.abs(modulus - median))), unit="GPa", n=n),
+        "height_mean": Measured(value=float(height.mean()), unit="nm", std=float(height.std()), n=n),
+    }
+
+
+def _afm_line(
+    name: str,
+    source: str,
+    convention: str,
+    ends_um: tuple[float, float, float, float],
+    thickness_px: int,
+    grid: PixelGrid,
+    height: Array,
+    modulus: Array,
+    coordinate: Coordinate,
+) -> AfmLine:
+    x0, y0, x1, y1 = ends_um
+    along = np.linspace(0.0, 1.0, 60)
+    x, y = x0 + along * (x1 - x0), y0 + along * (y1 - y0)
+    place = tuple(index.round().astype(int) for index in grid.indices_at(x, y))
+    return AfmLine(
+        name=name,
+        source=source,
+        convention=convention,
+        thickness_px=thickness_px,
+        thickness_nm=thickness_px * AFM_FIELD_UM / AFM_SIDE * 1e3,
+        ends_um=ends_um,
+        distance_um=along * math.hypot(x1 - x0, y1 - y0),
+        x_um=x,
+        y_um=y,
+        height_nm=height[place],
+        modulus_gpa=modulus[place],
+        s=coordinate.s["rectangle"][place],
+        depth_um=coordinate.depth_um[place],
+    )
