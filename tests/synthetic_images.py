@@ -138,12 +138,8 @@ def make_afm(method: str, random: np.random.Generator) -> AfmReduction:
         steps=("crystal found by height", "plane through the substrate subtracted"),
         metadata={"Tip radius": "8 nm", "Poisson ratio": "0.3", "Model": "DMT"},
         lines=(
-            _afm_line(
-                "line 1", "gwy", "gwyddion", (1.0, 6.4, 11.8, 6.4), 1, grid, height, modulus, coordinate
-            ),
-            _afm_line(
-                "line 2", "config", "exact", (2.2, 2.2, 10.6, 10.6), 5, grid, height, modulus, coordinate
-            ),
+            _afm_line("line 1", "gwy", "gwyddion", (1.0, 6.4, 11.8, 6.4), 1, *seen),
+            _afm_line("line 2", "config", "exact", (2.2, 2.2, 10.6, 10.6), 5, *seen),
         ),
         notes=(),
         outline=outline_at(centre),
