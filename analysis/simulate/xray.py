@@ -1,0 +1,74 @@
+"""The raster of frames and its Kapton background, made by several threads and written in order."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+
+
+from analysis.simulate.diffraction import Diffraction
+from analysis.simulate.eiger_file import Frame, Series, write_series
+from analysis.simulate.seeds import Stream, generator
+
+FRAMES_NAME = "scan"
+BACKGROUND_NAME = "kapton"
+
+
+def scan_point(index: int, *, shape: tuple[int, int], serpentine: bool) -> tuple[int, int]:
+    """Row and column of the ``index``-th frame (from 0): rows are slow; serpentine scans turn odd rows."""
+    row, col = divmod(index, shape[1])
+    return row, shape[1] - 1 - col if serpentine and row % 2 else col
+
+
+def write_frames(
+    folder: Path,
+    diffraction: Diffraction,
+    *,
+    seed: int,
+    series: Series,
+    background: Series,
+    serpentine: bool,
+    workers: int,
+    advanced: Callable[[], None],
+) -> None:
+    """Write the scan and its background into ``folder``; ``advanced`` is called after each frame."""
+    shape = (diffraction.lattice.coverage.shape[0], diffraction.lattice.coverage.shape[1])
+
+    def scan_frame(index: int) -> Frame:
+        row, col = scan_point(index, shape=shape, serpentine=serpentine)
+        return diffraction.frame(row, col, generator(seed, Stream.FRAMES, index))
+
+    def kapton_frame(index: int) -> Frame:
+        return diffraction.empty_frame(generator(seed, Stream.BACKGROUND, index))
+
+    for name, of, made in ((FRAMES_NAME, series, scan_frame), (BACKGROUND_NAME, background, kapton_frame)):
+        frames = _in_order(made, of.frames, workers=workers, advanced=advanced)
+        write_series(folder, name, frames, series=of, detector=diffraction.detector)
+
+
+def _in_order(
+    made: Callable[[int], Frame], count: int, *, workers: int, advanced: Callable[[], None]
+) -> Iterator[Frame]:
+    """Frames 0 ... count - 1 in order; few are held at a time, whatever their number."""
+    if workers <= 1:
+        for index in range(count):
+            yield made(index)
+            advanced()
+        return
+    with ThreadPoolExecutor(workers) as pool:
+        ahead: deque[Future[Frame]] = deque()
+        for index in range(count):
+            ahead.append(pool.submit(made, index))
+            if len(ahead) > 2 * workers:
+                yield ahead.popleft().result()
+                advanced()
+        while ahead:
+            yield ahead.popleft().result()
+            advanced()
+
+
+def background_series(frames: int) -> Series:
+    """A series in one data file and one trigger."""
+    return Series(frames=frames, triggers=1, frames_per_file=frames)
