@@ -12,15 +12,15 @@ Array = npt.NDArray[np.float64]
 BEAMSTOP_RADIUS_PX = 11.0
 BEAMSTOP_EDGE_PX = 0.6
 BEAMSTOP_TRANSMISSION = 0.004
-PARASITIC_COUNTS = 1.6
+PARASITIC_COUNTS = 1.2
 PARASITIC_Q_PER_NM = 0.2
-PARASITIC_POWER = 3.5
-FLAT_COUNTS = 0.012
+PARASITIC_POWER = 3.8
+FLAT_COUNTS = 0.005
 DIRECT_BEAM_COUNTS = 400.0
 
 
 def background_counts(detector: Detector) -> Array:
-    """Expected counts per frame without a crystal, (rows, cols): parasitic + Kapton, shadowed, + hot pixels."""
+    """Expected counts per frame without a crystal, (rows, cols), hot pixels included."""
     q, phi = detector.polar_grid()
     scattered = (_parasitic(q, phi) + _kapton(q)) * detector.efficiency()
     return np.asarray(scattered * shadow(detector) + _direct_beam(detector) + detector.hot_counts)

@@ -37,9 +37,9 @@ DETECTOR_SEED = 4_000_075
 
 @dataclass(frozen=True, kw_only=True)
 class Detector:
-    """Pixels that are read out: ``pixel_mask`` (rows, cols) uint32, 0 = good; ``hot_counts`` expected dark counts.
+    """Pixels that are read out: ``pixel_mask`` (rows, cols) uint32, 0 = good.
 
-    ``beam_center_px`` is (column, row) on these pixels.
+    ``hot_counts`` are expected counts without light; ``beam_center_px`` is (column, row) on these pixels.
     """
 
     beam_center_px: tuple[float, float]

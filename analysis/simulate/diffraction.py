@@ -30,7 +30,7 @@ SECOND_ORDER = ((1, 1), (1, -1), (-1, -1), (-1, 1), (2, 0), (0, 2), (-2, 0), (0,
 SECOND_ORDER_SHARE = 0.45
 SECOND_ORDER_BROADENING = 1.4
 POSITION_DISORDER_NM = 1.0
-"""Displacement of nanocrystals from the lattice's sites, one component: a Debye-Waller factor of the peaks."""
+"""Displacement of nanocrystals from their sites, one component: a Debye-Waller factor of the peaks."""
 
 DIFFUSE_COUNTS = 0.25
 """Counts per pixel at q = 0 of nanocrystals that scatter each for itself."""

@@ -21,7 +21,7 @@ Frame = npt.NDArray[np.uint32]
 
 EXPOSURE_S = 1.0
 READOUT_S = 1e-5
-SENSOR_THICKNESS_M = 450e-6
+SENSOR_THICKNESS_UM = 450.0
 COUNT_CUTOFF = 2_199_023
 """Highest count that the rate correction accepts in one exposure."""
 
@@ -105,7 +105,7 @@ def _write_detector(group: h5py.Group, *, series: Series, detector: Detector) ->
     _put(group, "pixel_mask_applied", np.int8(1))
     _put(group, "saturation_value", np.int64(COUNT_CUTOFF))
     _put(group, "sensor_material", np.bytes_("Si"))
-    _put(group, "sensor_thickness", SENSOR_THICKNESS_M, "m")
+    _put(group, "sensor_thickness", SENSOR_THICKNESS_UM / UM_PER_M, "m")
     _put(group, "threshold_energy", 0.5 * ENERGY_KEV / KEV_PER_EV, "eV")
     _put(group, "virtual_pixel_correction_applied", np.int8(0))
     _put(group, "x_pixel_size", PIXEL_SIZE_UM / UM_PER_M, "m")

@@ -13,7 +13,7 @@ from analysis.units import NM_PER_M, PA_PER_GPA, UM_PER_M
 
 Array = npt.NDArray[np.float64]
 
-STAGE_OFFSET_M = (2.83203e-07, -1.5e-07)
+STAGE_OFFSET_UM = (0.283203, -0.15)
 """Where the field lay on the stage: positions in the file do not count from it."""
 
 NOTES = {
@@ -53,8 +53,8 @@ def _data_field(values: Array, field_um: float, unit: str) -> GwyDataField:
         np.ascontiguousarray(values, dtype=np.float64),
         xreal=size_m,
         yreal=size_m,
-        xoff=STAGE_OFFSET_M[0],
-        yoff=STAGE_OFFSET_M[1],
+        xoff=STAGE_OFFSET_UM[0] / UM_PER_M,
+        yoff=STAGE_OFFSET_UM[1] / UM_PER_M,
         si_unit_xy="m",
         si_unit_z=unit,
     )

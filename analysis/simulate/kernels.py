@@ -76,8 +76,8 @@ def scatter_photons(
             sine = q / kappa
             cosine = 1.0 - 2.0 * sine * sine
             radius = distance_px * math.sqrt(1.0 - cosine * cosine) / cosine
-            row = int(math.floor(beam_row - radius * math.sin(phi) + 0.5))
-            col = int(math.floor(beam_col + radius * math.cos(phi) + 0.5))
+            row = math.floor(beam_row - radius * math.sin(phi) + 0.5)
+            col = math.floor(beam_col + radius * math.cos(phi) + 0.5)
             if row < 0 or row >= rows or col < 0 or col >= cols or masked[row, col]:
                 continue
             if keep * bound * _cell(q0, kappa) < efficiency[row, col] * _cell(q, kappa):
@@ -86,7 +86,7 @@ def scatter_photons(
 
 @njit(cache=True, nogil=True)
 def _cell(q: float, kappa: float) -> float:
-    """Pixels in a cell of (q, phi) up to a constant: ``r dr/dq ~ q / cos^3(2 theta)``, q = kappa sin(theta)."""
+    """Pixels in a cell of (q, phi) up to a constant: ``r dr/dq ~ q / cos^3(2 theta)``."""
     sine = q / kappa
     cosine = 1.0 - 2.0 * sine * sine
     return q / cosine**3

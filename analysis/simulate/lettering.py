@@ -35,7 +35,7 @@ GLYPHS = {
 
 
 def draw_text(image: npt.NDArray[np.uint8], text: str, *, row: int, col: int, scale: int) -> None:
-    """Write white ``text`` into ``image`` in place; (row, col) is its top-left pixel, a dot is ``scale`` pixels."""
+    """Write white ``text`` into ``image`` in place, from (row, col), its top-left pixel."""
     for character in text:
         dots = np.array([[int(line, 16) >> bit & 1 for bit in range(4, -1, -1)] for line in _rows(character)])
         block = np.kron(dots, np.ones((scale, scale), dtype=np.uint8)).astype(np.uint8) * 255

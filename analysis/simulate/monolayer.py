@@ -20,9 +20,9 @@ Array = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, kw_only=True)
 class Monolayer:
-    """Sites of the lattice: ``along_nm`` from the edge toward the centre, ``across_nm`` from the line between.
+    """Sites of the lattice: ``along_nm`` from the edge toward the centre, ``across_nm`` to its left.
 
-    ``angle_rad`` is the local lattice's first direction from the line, in (along, across).
+    ``angle_rad`` is the local lattice's first direction, counter-clockwise from the line.
     """
 
     along_nm: Array
@@ -39,7 +39,7 @@ def monolayer(
     rotation_rad: float,
     origin: tuple[float, float],
 ) -> Monolayer:
-    """All sites within a rectangle; ``length_nm`` from edge to centre, ``origin`` shifts the lattice (0 ... 1)."""
+    """All sites within a rectangle; ``length_nm`` from edge to centre, ``origin`` (0 ... 1) a shift."""
     turn = np.exp(1j * rotation_rad)
     if law.rise == 0.0:
         corners = np.array([a + 1j * c for a in along_nm for c in across_nm])

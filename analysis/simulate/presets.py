@@ -61,7 +61,7 @@ class SemPreset:
 class AfmPreset:
     """Force map: modulus law with its relative texture, height, and where the crystal lies in the field.
 
-    ``texture`` is the relative standard deviation of the modulus about its law; ``skewed`` makes it lognormal.
+    ``texture`` is the relative spread of the modulus about its law; ``skewed`` makes it lognormal.
     ``slope_nm_per_um`` is the tilt of the sample under the tip along x and y.
     """
 

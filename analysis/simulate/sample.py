@@ -41,10 +41,10 @@ EXTENTS: dict[str, Extent] = {
     "small": Extent(
         points=13,
         whole_detector=False,
-        background_frames=12,
+        background_frames=10,
         frames_per_file=100,
-        sem=SemFrame(rows=384, columns=2048, bar_rows=40),
-        afm_pixels=160,
+        sem=SemFrame(rows=360, columns=2048, bar_rows=36),
+        afm_pixels=144,
     ),
     "grid": Extent(
         points=None,
@@ -83,9 +83,8 @@ def simulate_sample(
     scale that there is not.
     """
     if preset not in PRESETS or scale not in EXTENTS:
-        raise ValueError(
-            f"expected a preset of {list(PRESETS)} and a scale of {list(EXTENTS)}, found {preset}, {scale}"
-        )
+        known = f"a preset of {list(PRESETS)} and a scale of {list(EXTENTS)}"
+        raise ValueError(f"expected {known}, found {preset!r} and {scale!r}")
     sample = _SampleWriter(
         folder=folder,
         preset=PRESETS[preset],

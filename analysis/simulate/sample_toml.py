@@ -8,11 +8,9 @@ from analysis.simulate.sem import SemFrame
 
 
 def sample_toml(preset: Preset, *, scan: Scan, sem: SemFrame) -> str:
-    """Text of the file; comments say that and what was simulated or invented."""
-    return (
-        "\n".join([*_head(preset), "", *_xray(preset, scan), "", *_sem(preset, sem), "", *_afm(preset)])
-        + "\n"
-    )
+    """Text of the file; its comments say that and what was simulated or invented."""
+    tables = (_head(preset), _xray(preset, scan), _sem(preset, sem), _afm(preset))
+    return "\n".join("\n".join(lines) + "\n" for lines in tables)
 
 
 def _head(preset: Preset) -> list[str]:

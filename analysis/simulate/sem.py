@@ -1,4 +1,4 @@
-"""The electron micrograph: cubes as bright squares on a slowly varying ground, shot noise, information bar."""
+"""The electron micrograph: cubes as bright squares on a slowly varying ground, shot noise, a bar."""
 
 from __future__ import annotations
 
@@ -49,13 +49,12 @@ def sem_image(preset: Preset, frame: SemFrame, rng: np.random.Generator) -> Imag
     brightness = CUBE * rng.lognormal(0.0, 0.12, size=count) * (rng.random(count) >= MISSING_SHARE)
     signal = _ground((rows, frame.columns), rng)
     columns_px, rows_px = _in_pixels(preset, frame, sites, rng)
-    tilt = sites.angle_rad if preset.sem.edge_on_left else -sites.angle_rad
     draw_squares(
         signal,
         rows_px,
         columns_px,
         edges / PIXEL_SIZE_NM,
-        tilt + rng.normal(0.0, 0.06, size=count),
+        sites.angle_rad + rng.normal(0.0, 0.06, size=count),
         brightness,
         BLUR_NM / PIXEL_SIZE_NM,
     )
@@ -65,13 +64,13 @@ def sem_image(preset: Preset, frame: SemFrame, rng: np.random.Generator) -> Imag
 
 
 def _sites(preset: Preset, frame: SemFrame, rng: np.random.Generator) -> Monolayer:
-    (x0, y), (x1, _) = frame.edge_and_center_nm
-    height = (frame.rows - frame.bar_rows) * PIXEL_SIZE_NM
+    (x0, _), (x1, _) = frame.edge_and_center_nm
+    reach = 0.5 * (frame.rows - frame.bar_rows) * PIXEL_SIZE_NM + MARGIN_NM
     return monolayer(
         preset.sem.spacing_nm,
         length_nm=x1 - x0,
         along_nm=(-MARGIN_NM, x1 - x0 + MARGIN_NM),
-        across_nm=(-y - MARGIN_NM, height - y + MARGIN_NM),
+        across_nm=(-reach, reach),
         rotation_rad=float(np.deg2rad(preset.sem.rotation_deg)),
         origin=(float(rng.random()), float(rng.random())),
     )
@@ -82,9 +81,12 @@ def _in_pixels(
 ) -> tuple[Array, Array]:
     """Column and row (pixel centres at integers) of every site, each displaced at random."""
     (left, y), (right, _) = frame.edge_and_center_nm
-    x = left + sites.along_nm if preset.sem.edge_on_left else right - sites.along_nm
+    if preset.sem.edge_on_left:
+        x, down = left + sites.along_nm, -sites.across_nm
+    else:
+        x, down = right - sites.along_nm, sites.across_nm
     jitter = rng.normal(0.0, JITTER_NM, size=(2, x.size))
-    return (x + jitter[0]) / PIXEL_SIZE_NM - 0.5, (y + sites.across_nm + jitter[1]) / PIXEL_SIZE_NM - 0.5
+    return (x + jitter[0]) / PIXEL_SIZE_NM - 0.5, (y + down + jitter[1]) / PIXEL_SIZE_NM - 0.5
 
 
 def _ground(shape: tuple[int, int], rng: np.random.Generator) -> Array:
@@ -101,16 +103,19 @@ def _ground(shape: tuple[int, int], rng: np.random.Generator) -> Array:
 def draw_squares(
     signal: Array, row: Array, col: Array, edge: Array, angle: Array, brightness: Array, blur: float
 ) -> None:
-    """Add soft-edged squares to ``signal`` in place; places, edges and blur in pixels, angles in rad."""
+    """Add soft-edged squares to ``signal`` in place; places, edges and blur in pixels.
+
+    Angles are in rad, counter-clockwise as displayed (rows run down).
+    """
     rows, cols = signal.shape
     for k in range(row.size):
         reach = 0.75 * edge[k] + 4.0 * blur
         cosine, sine = np.cos(angle[k]), np.sin(angle[k])
         for r in range(max(0, int(row[k] - reach)), min(rows, int(row[k] + reach) + 2)):
             for c in range(max(0, int(col[k] - reach)), min(cols, int(col[k] + reach) + 2)):
-                dx, dy = c - col[k], r - row[k]
-                u = abs(dx * cosine + dy * sine)
-                v = abs(dy * cosine - dx * sine)
+                right, up = c - col[k], row[k] - r
+                u = abs(right * cosine + up * sine)
+                v = abs(up * cosine - right * sine)
                 shape_u = 0.5 * (1.0 + np.tanh((0.5 * edge[k] - u) / blur))
                 shape_v = 0.5 * (1.0 + np.tanh((0.5 * edge[k] - v) / blur))
                 signal[r, c] += brightness[k] * shape_u * shape_v

@@ -1,4 +1,4 @@
-"""``truth.h5``: what was simulated, beside the raw files, for whoever wants to test what is read from them."""
+"""``truth.h5``: what was simulated, beside the raw files, to test what is read from them."""
 
 from __future__ import annotations
 
@@ -52,14 +52,10 @@ def _write_xray(group: h5py.Group, scan: Scan, lattice: BeamLattice) -> None:
     }
     for name, (values, unit) in lattice_maps.items():
         _put(group, name, values, unit, LATTICE_MEANING)
-    _put(
-        group, "s", lattice.s, "1", "edge-to-centre coordinate of the beam's centre, NaN outside the crystal"
-    )
+    _put(group, "s", lattice.s, "1", "edge-to-centre coordinate of the beam's centre, NaN outside")
     _put(group, "coverage", lattice.coverage, "1", "share of the beam's footprint on the crystal")
     group.attrs["step_um"] = (scan.step_um, scan.step_um)
-    group.attrs["axes"] = (
-        "rows slow along +y (down), columns fast along +x; origin at the first cell's centre"
-    )
+    group.attrs["axes"] = "rows slow along +y (down), columns fast along +x; origin: the first point"
     _put_crystal(group, scan.crystal)
 
 
@@ -69,12 +65,13 @@ def _write_sem(group: h5py.Group, preset: Preset) -> None:
     _put(group, "spacing_nm", spacing_nm(preset.sem.spacing_nm, s), "nm", "lattice spacing on that line")
     group.attrs["lattice"] = "square, gamma 90 degrees everywhere"
     group.attrs["rotation_deg"] = preset.sem.rotation_deg
+    group.attrs["rotation"] = "of the lattice on the line, counter-clockwise as displayed, modulo 90"
 
 
 def _write_afm(group: h5py.Group, afm: AfmField) -> None:
     _put(group, "modulus_gpa", afm.true_modulus_gpa, "GPa", "Young's modulus without noise, NaN outside")
     _put(group, "height_nm", afm.true_height_nm, "nm", "height above the substrate, without tilt and noise")
-    _put(group, "s", afm.s, "1", "edge-to-centre coordinate of the pixel's centre, NaN outside the crystal")
+    _put(group, "s", afm.s, "1", "edge-to-centre coordinate of the pixel's centre, NaN outside")
     _put(group, "inside", afm.inside, "1", "whether the pixel's centre is on the crystal")
     group.attrs["field_um"] = afm.field_um
     _put_crystal(group, afm.crystal)

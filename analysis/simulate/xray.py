@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
-
 from analysis.simulate.diffraction import Diffraction
 from analysis.simulate.eiger_file import Frame, Series, write_series
 from analysis.simulate.seeds import Stream, generator
