@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal, TypeVar
 
 import flask
 import numpy as np
@@ -23,6 +23,7 @@ MAX_CACHED = 16
 """Results that are kept open at once; a result of a full scan holds some 20 MB."""
 
 Fingerprint = tuple[int, int, int]
+T = TypeVar("T")
 Status = Literal["reduced", "not reduced", "error"]
 
 
@@ -45,6 +46,21 @@ class Card:
     summary: Mapping[str, Measured | None] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Kept:
+    """A result file as read: the result or a sentence, and what was made from it."""
+
+    fingerprint: Fingerprint
+    found: Result | str
+    derived: dict[Hashable, Any] = field(default_factory=dict)
+
+    def shown(self) -> Result:
+        """The result; raises TriptychError with the sentence where there is none."""
+        if isinstance(self.found, str):
+            raise TriptychError(self.found)
+        return self.found
+
+
 class Library:
     """Samples of one workspace, read again when their files change.
 
@@ -54,7 +70,7 @@ class Library:
 
     def __init__(self, workspace: Path) -> None:
         self.workspace = workspace.resolve()
-        self._results: OrderedDict[str, tuple[Fingerprint, Result | str]] = OrderedDict()
+        self._kept: OrderedDict[str, Kept] = OrderedDict()
         self._lock = threading.RLock()
 
     def sample_ids(self) -> list[str]:
@@ -72,9 +88,17 @@ class Library:
 
     def result(self, sample_id: str) -> Result:
         """The result of a sample; raises TriptychError with a sentence when there is none to show."""
-        found = self._read(sample_id)
-        if isinstance(found, str):
-            raise TriptychError(found)
+        return self._read(sample_id).shown()
+
+    def derived(self, sample_id: str, key: Hashable, make: Callable[[Result], T]) -> T:
+        """What ``make`` gives for a sample's result, made once for each version of it.
+
+        Two who ask at the same time may both make it; the lock is not held meanwhile.
+        """
+        kept = self._read(sample_id)
+        if key not in kept.derived:
+            kept.derived[key] = make(kept.shown())
+        found: T = kept.derived[key]
         return found
 
     def error(self, sample_id: str) -> str | None:
@@ -131,21 +155,21 @@ class Library:
             raise TriptychError(f"{sample_id} is not reduced yet: run triptych reduce on it.")
         raise UnknownSampleError(f"There is no sample {sample_id} here.")
 
-    def _read(self, sample_id: str) -> Result | str:
+    def _read(self, sample_id: str) -> Kept:
         path = self._path(sample_id)
         with self._lock:
             try:
                 fingerprint = _fingerprint(path)
             except OSError:
                 raise UnknownSampleError(f"There is no sample {sample_id} here.") from None
-            kept = self._results.get(sample_id)
-            if kept is None or kept[0] != fingerprint:
-                kept = (fingerprint, _result_or_sentence(path))
-                self._results[sample_id] = kept
-            self._results.move_to_end(sample_id)
-            while len(self._results) > MAX_CACHED:
-                self._results.popitem(last=False)
-        return kept[1]
+            kept = self._kept.get(sample_id)
+            if kept is None or kept.fingerprint != fingerprint:
+                kept = Kept(fingerprint=fingerprint, found=_result_or_sentence(path))
+                self._kept[sample_id] = kept
+            self._kept.move_to_end(sample_id)
+            while len(self._kept) > MAX_CACHED:
+                self._kept.popitem(last=False)
+        return kept
 
     def _result_card(self, sample_id: str) -> Card:
         try:

@@ -2,12 +2,185 @@
 
 from __future__ import annotations
 
-from flask import Flask
+import json
+from collections.abc import Callable
+from typing import TypeVar
+
+import numpy as np
+import plotly.io
+from flask import Flask, Response, abort, request
+
+from analysis.errors import TriptychError
+from analysis.io.tables import TABLES, table_csv
+from analysis.records import Result, SemReduction, XrayReduction
+from app.figures.linked import linked
+from app.figures.maps import averaged, colour_limits
+from app.figures.pattern import thumbnail
+from app.figures.png import coloured, crop, png_bytes, pyramid
+from app.figures.theme import SCHEMES, colour_scale, template
+from app.library import Library, library
+
+T = TypeVar("T")
+MAX_CROP_PX = 2048
+THUMBNAIL_PX = 160
+MODALITIES = ("xray", "sem", "afm")
 
 
 def add_routes(server: Flask) -> None:
     """Put the addresses of bytes on ``server``."""
+    server.add_url_rule("/healthz", view_func=healthz)
+    server.add_url_rule("/templates.json", view_func=templates)
+    server.add_url_rule("/csv/<sample_id>/<table>.csv", view_func=csv)
+    server.add_url_rule("/data/<sample_id>/linked.json", view_func=linked_json)
+    server.add_url_rule("/thumb/<sample_id>/<modality>.png", view_func=thumb)
+    server.add_url_rule("/image/<sample_id>/sem/<int:index>.png", view_func=sem_image)
+    server.add_url_rule("/atlas/<sample_id>/<int:index>/<int:row>.png", view_func=atlas_row)
+    server.add_url_rule("/radial/<sample_id>/<int:index>/<int:row>.bin", view_func=radial_row)
 
-    @server.get("/healthz")
-    def healthz() -> dict[str, str]:
-        return {"status": "ok"}
+
+def healthz() -> Response:
+    """Says that the server answers."""
+    return Response('{"status": "ok"}', mimetype="application/json")
+
+
+def templates() -> Response:
+    """The figure templates of both colour schemes, for a change of scheme without the server."""
+    both = {scheme: json.loads(plotly.io.to_json(template(scheme))) for scheme in SCHEMES}
+    return _kept_long(Response(json.dumps(both), mimetype="application/json"))
+
+
+def csv(sample_id: str, table: str) -> Response:
+    """One table of a sample as CSV."""
+    result = _found(library().result, sample_id)
+    if table not in TABLES:
+        abort(404, "There is no table of that name.")
+    name = f"{sample_id}_{table}.csv"
+    return Response(
+        table_csv(result, table),
+        mimetype="text/csv; charset=utf-8",
+        headers={"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-cache"},
+    )
+
+
+def linked_json(sample_id: str) -> Response:
+    """The data of the linked cursor."""
+    body = _derived(sample_id, "linked", lambda result: json.dumps(linked(result), allow_nan=False))
+    return _kept_long(Response(body, mimetype="application/json"))
+
+
+def thumb(sample_id: str, modality: str) -> Response:
+    """A small picture of one modality of a sample."""
+    if modality not in MODALITIES:
+        abort(404)
+    body = _derived(sample_id, ("thumb", modality), lambda result: _thumbnail_png(result, modality))
+    if body is None:
+        abort(404)
+    return _png(body)
+
+
+def sem_image(sample_id: str, index: int) -> Response:
+    """A region ``x0 x1 y0 y1`` (pixels) of an image at about ``w`` columns, grey."""
+    image = _chosen(sample_id, "sem", index)
+    levels = _derived(sample_id, ("pyramid", index), lambda result: pyramid(_picture(result.sem[index])))
+    rows, cols = levels[0].shape
+    region = {
+        "col0": request.args.get("x0", 0, int),
+        "col1": request.args.get("x1", cols, int),
+        "row0": request.args.get("y0", 0, int),
+        "row1": request.args.get("y1", min(rows, image.bar_row), int),
+    }
+    width = min(max(request.args.get("w", 1024, int), 16), MAX_CROP_PX)
+    return _png(png_bytes(crop(levels, **region, width=width)[: MAX_CROP_PX * 2], level=1))
+
+
+def atlas_row(sample_id: str, index: int, row: int) -> Response:
+    """Thumbnails of all patterns of one scan row beside one another, grey."""
+    scan: XrayReduction = _chosen(sample_id, "xray", index)
+    if row >= scan.grid.shape[0] or scan.patterns is None:
+        abort(404)
+    shelf = library()
+    body = _derived(sample_id, ("atlas", index, row), lambda _result: _atlas_png(shelf, sample_id, scan, row))
+    return _png(body)
+
+
+def radial_row(sample_id: str, index: int, row: int) -> Response:
+    """Radial profiles of one scan row: float32, little-endian, (columns, n_q)."""
+    scan: XrayReduction = _chosen(sample_id, "xray", index)
+    if row >= scan.grid.shape[0]:
+        abort(404)
+    body = np.ascontiguousarray(scan.radial[row], dtype="<f4").tobytes()
+    return _kept_long(Response(body, mimetype="application/octet-stream"))
+
+
+def _atlas_png(shelf: Library, sample_id: str, scan: XrayReduction, row: int) -> bytes:
+    brightest = _brightest(scan)
+    tiles = [
+        thumbnail(
+            shelf.pattern(sample_id, index=scan.index, row=row, col=col), scan.valid, brightest=brightest
+        )
+        for col in range(scan.grid.shape[1])
+    ]
+    return png_bytes(np.concatenate(tiles, axis=1), level=1)
+
+
+def _brightest(scan: XrayReduction) -> float:
+    """Counts that are drawn white: ten times the 99th percentile of the averaged pattern, at least 1."""
+    seen = scan.average_pattern[scan.valid & np.isfinite(scan.average_pattern)]
+    return max(10.0 * float(np.percentile(seen, 99.0)), 1.0) if seen.size else 1.0
+
+
+def _thumbnail_png(result: Result, modality: str) -> bytes | None:
+    if modality == "xray" and result.xray:
+        scan = result.xray[0]
+        return _map_png(scan.grid, scan.maps["a_sc"].values, "a_sc")
+    if modality == "afm" and result.afm:
+        field = result.afm[0]
+        return _map_png(field.grid, field.modulus_gpa, "modulus")
+    if modality == "sem" and result.sem:
+        picture = _picture(result.sem[0])
+        rows, cols = picture.shape
+        side = min(rows, cols)
+        middle = (cols - side) // 2
+        return png_bytes(
+            crop(pyramid(picture), col0=middle, col1=middle + side, row0=0, row1=side, width=2 * THUMBNAIL_PX)
+        )
+    return None
+
+
+def _map_png(grid, values, quantity: str) -> bytes:
+    grid, values, _ = averaged(grid, values, most=2 * THUMBNAIL_PX)
+    pixels = coloured(values, limits=colour_limits(values), scale=colour_scale(quantity))
+    return png_bytes(np.asarray(grid.displayed(pixels)))
+
+
+def _picture(image: SemReduction) -> np.ndarray:
+    return image.image[: image.bar_row]
+
+
+def _found(read: Callable[[str], T], sample_id: str) -> T:
+    try:
+        return read(sample_id)
+    except TriptychError as error:
+        abort(404, str(error))
+
+
+def _derived(sample_id: str, key: object, make: Callable[[Result], T]) -> T:
+    return _found(lambda name: library().derived(name, key, make), sample_id)
+
+
+def _chosen(sample_id: str, modality: str, index: int):
+    reductions = getattr(_found(library().result, sample_id), modality)
+    if index >= len(reductions):
+        abort(404)
+    return reductions[index]
+
+
+def _png(body: bytes) -> Response:
+    return _kept_long(Response(body, mimetype="image/png"))
+
+
+def _kept_long(response: Response) -> Response:
+    """Let the browser keep what an address with a version names; ask again for the others."""
+    versioned = "v" in request.args
+    response.headers["Cache-Control"] = "private, max-age=604800, immutable" if versioned else "no-cache"
+    return response

@@ -175,8 +175,8 @@ def add_scale_bar(
     bar = {"color": "#ffffff", "width": 3}
     figure.add_shape(type="line", x0=x0, x1=x0 + length, y0=y0, y1=y0, line=bar, name="scale-bar")
     figure.add_annotation(
-        x=x0 + length / 2, y=y0, text=f"{length:g} {unit}", name="scale-bar", showarrow=False, yanchor="bottom",
-        font={"color": "#ffffff", "size": 12}, bgcolor="rgba(0,0,0,0.35)", borderpad=1, yshift=3,
+        x=x0 + length / 2, y=y0, yanchor="bottom", yshift=3, text=f"{length:g} {unit}", name="scale-bar",
+        font={"color": "#ffffff", "size": 12}, bgcolor="rgba(0,0,0,0.35)", borderpad=1, showarrow=False,
     )  # fmt: skip
     figure.update_layout(meta={"scale_bar": {"unit": unit}})
 

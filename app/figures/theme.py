@@ -143,6 +143,7 @@ def blank(message: str, scheme: Scheme) -> go.Figure:
         yref="paper",
         x=0.5,
         y=0.5,
-        font={"color": _INK[scheme]["muted"], "size": 13},
+        font={"size": 13},
+        opacity=0.75,
     )
     return figure

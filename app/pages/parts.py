@@ -73,6 +73,27 @@ def graph(graph_id: str | dict[str, str], figure: go.Figure, *, label: str, test
     )
 
 
+def linked_graph(graph_id: str, figure: go.Figure, *, modality: str, label: str) -> html.Div:
+    """A graph over which the browser draws the cursor that all panels share; it takes the focus."""
+    return html.Div(
+        [
+            dcc.Graph(id=graph_id, figure=figure, config=GRAPH_CONFIG, responsive=True, className="graph"),
+            html.Div(
+                [
+                    html.Div(className="overlay-lines"),
+                    html.Div(className=f"cursor cursor-{modality}", **{"data-testid": f"cursor-{modality}"}),
+                ],
+                className="overlay",
+                **{"aria-hidden": "true"},
+            ),
+        ],
+        className="graph-box linked",
+        role="group",
+        tabIndex=0,
+        **{"aria-label": label, "data-panel": modality},
+    )
+
+
 def panel(
     title: Children,
     body: Children,

@@ -1,0 +1,206 @@
+"""What the browser needs once to carry the cursor from panel to panel: s, values and places, in plain JSON.
+
+Arrays travel as base64 of little-endian float32 (``"f"``) or uint8 (``"b"``), row by row.
+"""
+
+from __future__ import annotations
+
+import base64
+
+import numpy as np
+import numpy.typing as npt
+
+from analysis.records import (
+    XRAY_STATUS,
+    AfmReduction,
+    Array,
+    Coordinate,
+    Outline,
+    PixelGrid,
+    Profile,
+    Result,
+    SemReduction,
+    XrayReduction,
+)
+from analysis.units import UM_PER_NM
+from app.figures.maps import averaged
+from app.figures.panels import XRAY_QUANTITIES
+from app.figures.pattern import SCALE, thumbnail_shape
+from app.figures.png import lookup_table
+from app.figures.words import QUANTITY_TEXT, STATUS_TEXT, unit_text
+
+Json = dict[str, object]
+AFM_CELLS = 128
+SEM_CELLS = 64
+
+
+def linked(result: Result) -> Json:
+    """Everything the linked cursor knows of a sample, ready for ``json.dumps``."""
+    return {
+        "id": result.sample_id,
+        "xray": [_xray(scan) for scan in result.xray],
+        "sem": [_sem(image) for image in result.sem],
+        "afm": [_afm(field) for field in result.afm],
+        "profiles": [_profile(profile) for profile in result.profiles if profile.coordinate == "rectangle"],
+        "colours": _bytes(lookup_table(SCALE)),
+    }
+
+
+def _xray(scan: XrayReduction) -> Json:
+    values = {name: scan.maps[name] for name in XRAY_QUANTITIES if name in scan.maps}
+    height, width = scan.valid.shape
+    rows, cols, block = thumbnail_shape((height, width))
+    return {
+        "grid": _grid(scan.grid),
+        **_coordinate(scan.coordinate),
+        "frame": _frame(scan.outline),
+        "values": {
+            name: {
+                "name": QUANTITY_TEXT[name],
+                "unit": unit_text(shown.unit),
+                "v": _floats(shown.values),
+                "e": None if shown.errors is None else _floats(shown.errors),
+            }
+            for name, shown in values.items()
+        },
+        "status": _bytes(scan.status),
+        "statusText": [STATUS_TEXT[code] for code in XRAY_STATUS],
+        "tile": {"rows": rows, "cols": cols, "block": block, "row0": scan.region[0], "col0": scan.region[1]},
+        "geometry": {
+            "wavelength": scan.geometry.wavelength_nm,
+            "distance": scan.geometry.distance_mm,
+            "pixel": list(scan.geometry.pixel_size_um),
+            "beam": list(scan.geometry.beam_center_px),
+        },
+        "q": _floats(scan.q_per_nm),
+    }
+
+
+def _sem(image: SemReduction) -> Json:
+    rows, cols = min(image.bar_row, image.image.shape[0]), image.image.shape[1]
+    side = [np.linspace(0.0, n * image.pixel_size_nm * UM_PER_NM, SEM_CELLS) for n in (cols, rows)]
+    grid = PixelGrid(
+        shape=(SEM_CELLS, SEM_CELLS),
+        col_step_um=(float(side[0][1]), 0.0),
+        row_step_um=(0.0, float(side[1][1])),
+    )
+    s = sem_coordinate(image, grid)
+    return {
+        "grid": _grid(grid),
+        "s": None if s is None else _floats(s),
+        "frame": None,
+        "length": _edge_to_centre_um(image),
+        "regions": [
+            {
+                "x": region.x_nm * UM_PER_NM,
+                "y": region.y_nm * UM_PER_NM,
+                "size": region.size_nm * UM_PER_NM,
+                "s": _number(region.s),
+                "s_err": _number(region.s_err),
+                "v": _number(region.spacing_nm),
+                "e": _number(region.spacing_err_nm),
+                "label": region.label,
+                "status": STATUS_TEXT[region.status],
+            }
+            for region in image.regions
+        ],
+    }
+
+
+def _edge_to_centre_um(image: SemReduction) -> float | None:
+    if image.edge_nm is None or image.center_nm is None:
+        return None
+    return float(np.hypot(*(np.array(image.center_nm) - np.array(image.edge_nm)))) * UM_PER_NM
+
+
+def sem_coordinate(image: SemReduction, grid: PixelGrid) -> Array | None:
+    """s of points on an image: projection on edge -> centre, or by the rectangle of its outline."""
+    x_um, y_um = grid.positions_um()
+    if image.edge_nm is not None and image.center_nm is not None:
+        edge = np.array(image.edge_nm) * UM_PER_NM
+        along = np.array(image.center_nm) * UM_PER_NM - edge
+        return np.asarray(((x_um - edge[0]) * along[0] + (y_um - edge[1]) * along[1]) / (along @ along))
+    return None if image.outline is None else rectangle_s(image.outline, x_um, y_um)
+
+
+def rectangle_s(outline: Outline, x_um: Array, y_um: Array) -> Array:
+    """``s = 1 - max(|u| / A, |v| / B)`` in the outline's rectangle; NaN outside."""
+    dx, dy = x_um - outline.centre_um[0], y_um - outline.centre_um[1]
+    cosine, sine = np.cos(outline.angle_rad), np.sin(outline.angle_rad)
+    u, v = dx * cosine - dy * sine, dx * sine + dy * cosine
+    s = 1.0 - np.maximum(np.abs(u) / outline.half_sides_um[0], np.abs(v) / outline.half_sides_um[1])
+    return np.where(s >= 0.0, s, np.nan)
+
+
+def _afm(field: AfmReduction) -> Json:
+    grid, modulus, s = averaged(
+        field.grid,
+        field.modulus_gpa,
+        None if field.coordinate is None else field.coordinate.s["rectangle"],
+        most=AFM_CELLS,
+    )
+    _, height, depth = averaged(
+        field.grid,
+        field.height_nm,
+        None if field.coordinate is None else field.coordinate.depth_um,
+        most=AFM_CELLS,
+    )
+    return {
+        "grid": _grid(grid),
+        "s": None if s is None else _floats(s),
+        "depth": None if depth is None else _floats(depth),
+        "frame": _frame(field.outline),
+        "values": {
+            "modulus": {"name": "E", "unit": "GPa", "v": _floats(modulus), "e": None},
+            "height": {"name": "h", "unit": "nm", "v": _floats(height), "e": None},
+        },
+    }
+
+
+def _coordinate(coordinate: Coordinate | None) -> Json:
+    if coordinate is None:
+        return {"s": None, "s_err": None, "depth": None}
+    return {
+        "s": _floats(coordinate.s["rectangle"]),
+        "s_err": _floats(coordinate.s_err["rectangle"]),
+        "depth": _floats(coordinate.depth_um),
+    }
+
+
+def _profile(profile: Profile) -> Json:
+    return {
+        "modality": profile.modality,
+        "index": profile.index,
+        "quantity": profile.quantity,
+        "unit": unit_text(profile.unit),
+        **{name: _floats(getattr(profile, name)) for name in ("lo", "hi", "mean", "sem", "std", "n")},
+    }
+
+
+def _grid(grid: PixelGrid) -> Json:
+    return {
+        "rows": grid.shape[0],
+        "cols": grid.shape[1],
+        "x0": grid.x0_um,
+        "y0": grid.y0_um,
+        "col": list(grid.col_step_um),
+        "row": list(grid.row_step_um),
+    }
+
+
+def _frame(outline: Outline | None) -> list[float] | None:
+    if outline is None:
+        return None
+    return [*outline.centre_um, *outline.half_sides_um, outline.angle_rad]
+
+
+def _number(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None
+
+
+def _floats(values: npt.NDArray[np.generic]) -> Json:
+    return {"f": base64.b64encode(np.ascontiguousarray(values, dtype="<f4").tobytes()).decode("ascii")}
+
+
+def _bytes(values: npt.NDArray[np.uint8]) -> Json:
+    return {"b": base64.b64encode(np.ascontiguousarray(values).tobytes()).decode("ascii")}

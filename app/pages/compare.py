@@ -1,0 +1,269 @@
+"""Samples beside one another: profiles on one axis, numbers with their uncertainties, maps in one colour range."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import dash
+import dash_mantine_components as dmc
+import plotly.graph_objects as go
+from dash import Dash, Input, Output, State, dcc, html
+from dash.development.base_component import Component
+
+from analysis.errors import TriptychError
+from analysis.records import Measured, Result
+from app.figures import compare, profiles
+from app.figures.theme import Scheme
+from app.figures.words import measured_text
+from app.library import library
+from app.pages import parts
+
+MOST_SAMPLES = 8
+COORDINATES = (("rectangle", "s"), ("depth", "depth"))
+BANDS = (("ci", "95 %"), ("std", "spread"), ("none", "none"))
+QUANTITIES = (("a_sc", "⟨a_SC⟩, X-ray"), ("modulus", "E, AFM"))
+NUMBERS = (
+    ("a_sc_edge", "⟨a_SC⟩ at the edge"),
+    ("a_sc_centre", "⟨a_SC⟩ at the centre"),
+    ("a_sc_change", "change, edge to centre"),
+    ("a_sc_gradient_per_um", "gradient of ⟨a_SC⟩ with depth"),
+    ("a_sc_gradient_per_s", "gradient of ⟨a_SC⟩ with s"),
+    ("gamma", "γ"),
+    ("modulus", "E, mean"),
+    ("modulus_median", "E, median"),
+    ("modulus_gradient_per_s", "gradient of E with s"),
+    ("height", "height"),
+)
+FEWEST_CRYSTALS = 3
+
+
+def register(app: Dash) -> None:
+    """Put the page and its callbacks on ``app``."""
+    dash.register_page(
+        __name__, path="/compare", order=30, title="Compare - Triptych", layout=layout, name="Compare"
+    )
+
+    @app.callback(
+        Output("compare-lattice", "figure"),
+        Output("compare-modulus", "figure"),
+        Input(parts.view("c"), "value"),
+        Input(parts.view("band"), "value"),
+        State("compared", "data"),
+        prevent_initial_call=True,
+    )
+    def show_profiles(coordinate: str, band: str, names: list[str]) -> tuple[go.Figure, go.Figure]:
+        results, _ = _results(names)
+        return _profiles(results, coordinate, band, parts.current_scheme())
+
+    @app.callback(
+        Output("compare-maps", "figure"),
+        Output("compare-distributions", "figure"),
+        Input(parts.view("q"), "value"),
+        State("compared", "data"),
+        prevent_initial_call=True,
+    )
+    def show_maps(quantity: str, names: list[str]) -> tuple[go.Figure, go.Figure]:
+        results, _ = _results(names)
+        return _maps(results, quantity, parts.current_scheme())
+
+
+def layout(s: str | list[str] = "", **query: object) -> Component:
+    """The samples that the address names as ``s=a&s=b``, or a choice of samples."""
+    names = [s] if isinstance(s, str) else list(s)
+    asked = {name: value for name, value in query.items() if isinstance(value, str)}
+    results, errors = _results([name for name in names if name])
+    head = html.Header([html.H1("Compare"), _choice_of_samples(results)], className="page-head")
+    notes = [html.P(error, className="card-why") for error in errors]
+    if len(results) < 2:
+        return html.Div(
+            [head, *notes, parts.quiet("Choose at least two samples.")], className="page compare-page"
+        )
+    coordinate, band = asked.get("c", ""), asked.get("band", "")
+    scheme = parts.current_scheme()
+    lattice, modulus = _profiles(results, coordinate, band, scheme)
+    maps, distributions = _maps(results, asked.get("q", ""), scheme)
+    return html.Div(
+        [
+            dcc.Store(id="compared", data=[result.sample_id for result in results]),
+            head,
+            *notes,
+            html.Div(
+                [
+                    _profile_panel(lattice, "compare-lattice", "Lattice along s", coordinate, band),
+                    parts.panel(
+                        "Modulus along s",
+                        parts.graph("compare-modulus", modulus, label="Modulus of all samples along s"),
+                        actions=parts.picture_buttons("compare-modulus", "compare_modulus"),
+                    ),
+                ],
+                className="compare-row",
+            ),
+            html.Div(
+                [
+                    parts.panel(
+                        "Maps in one colour range",
+                        parts.graph("compare-maps", maps, label="Maps of all samples in one colour range"),
+                        controls=[parts.select("q", asked.get("q", ""), QUANTITIES, label="Quantity")],
+                        actions=parts.picture_buttons("compare-maps", "compare_maps"),
+                    ),
+                    parts.panel(
+                        "Distributions",
+                        parts.graph(
+                            "compare-distributions", distributions, label="Distributions of all samples"
+                        ),
+                        actions=parts.picture_buttons("compare-distributions", "compare_distributions"),
+                    ),
+                ],
+                className="compare-row",
+            ),
+            _numbers_panel(results),
+        ],
+        className="page compare-page",
+    )
+
+
+def _profile_panel(figure: go.Figure, name: str, title: str, coordinate: str, band: str) -> Component:
+    return parts.panel(
+        title,
+        parts.graph(name, figure, label="Lattice constants of all samples along s", testid="coprofile"),
+        controls=[
+            parts.switch("c", coordinate, COORDINATES, label="Coordinate"),
+            html.Span("band", className="control-name"),
+            parts.switch("band", band, BANDS, label="Bands"),
+        ],
+        actions=parts.picture_buttons(name, "compare_lattice"),
+    )
+
+
+def _choice_of_samples(results: Sequence[Result]) -> Component:
+    reduced = [card for card in library().cards() if card.status == "reduced"]
+    return dmc.MultiSelect(
+        id=parts.view("s"),
+        data=[{"value": card.sample_id, "label": card.title} for card in reduced],
+        value=[result.sample_id for result in results],
+        maxValues=MOST_SAMPLES,
+        placeholder="samples",
+        size="xs",
+        className="compare-choice",
+        clearable=True,
+        clearButtonProps={"aria-label": "Remove all samples"},
+        **{"aria-label": "Samples to compare"},
+    )
+
+
+def _results(names: Sequence[str]) -> tuple[list[Result], list[str]]:
+    """Results of the named samples, each once, and the sentences of those that cannot be shown."""
+    results, errors = [], []
+    for name in list(dict.fromkeys(names))[:MOST_SAMPLES]:
+        try:
+            results.append(library().result(name))
+        except TriptychError as error:
+            errors.append(str(error))
+    return results, errors
+
+
+def _known(asked: str, options: Sequence[tuple[str, str]]) -> str:
+    return asked if asked in dict(options) else options[0][0]
+
+
+def _profiles(
+    results: Sequence[Result], coordinate: str, band: str, scheme: Scheme
+) -> tuple[go.Figure, go.Figure]:
+    chosen = {"coordinate": _known(coordinate, COORDINATES), "band": _known(band, BANDS), "scheme": scheme}
+    return compare.lattice_figure(results, **chosen), compare.modulus_figure(results, **chosen)
+
+
+def _maps(results: Sequence[Result], quantity: str, scheme: Scheme) -> tuple[go.Figure, go.Figure]:
+    quantity = _known(quantity, QUANTITIES)
+    return (
+        compare.maps_figure(results, quantity, scheme=scheme),
+        compare.distribution_figure(results, quantity, scheme=scheme),
+    )
+
+
+def _numbers_panel(results: Sequence[Result]) -> Component:
+    head = html.Tr([html.Th("", scope="col"), *[html.Th(_name(result), scope="col") for result in results]])
+    rows = [
+        html.Tr([html.Th(text, scope="row"), *[html.Td(_cell(r.summary.get(key))) for r in results]])
+        for key, text in NUMBERS
+    ]
+    facts = [
+        html.Tr([html.Th(text, scope="row"), *[html.Td(value(result)) for result in results]])
+        for text, value in (
+            ("method", lambda r: r.method or "–"),
+            ("composition", lambda r: r.composition or "–"),
+            ("nanocrystals in solution", _nanocrystals),
+            ("SEM ⟨a_SC⟩, edge → centre", _sem_range),
+            ("crystals", lambda r: str(_crystals(r))),
+        )
+    ]
+    return parts.panel(
+        "Numbers",
+        html.Div(
+            [
+                html.Table([html.Thead(head), html.Tbody(facts + rows)], className="numbers"),
+                html.P(_n_sentence(results), className="caption"),
+                html.P(
+                    "Beside the method, these may differ and are not separated here: nanocrystal size, "
+                    "synthesis, solvent, substrate, thickness. X-rays average through the thickness, SEM sees "
+                    "the bottom layer, AFM the top. ± is one standard error; systematic errors stand apart.",
+                    className="caption",
+                ),
+            ],
+            className="table-box",
+            tabIndex=0,
+            role="region",
+            **{"aria-label": "Numbers of all samples"},
+        ),
+    )
+
+
+def _name(result: Result) -> list[object]:
+    title = result.title or result.sample_id
+    return [dcc.Link(title, href=f"/s/{result.sample_id}", className="text-link")] + (
+        [" ", parts.simulated_badge()] if result.simulated else []
+    )
+
+
+def _cell(measured: Measured | None) -> list[object]:
+    if measured is None:
+        return ["–"]
+    notes = []
+    if measured.sys is not None:
+        notes.append(f"systematic {measured.sys:.2g}")
+    if measured.std is not None:
+        notes.append(f"spread {measured.std:.2g}")
+    if measured.n is not None:
+        notes.append(f"n = {measured.n}")
+    return [measured_text(measured), html.Span(", ".join(notes), className="cell-note")]
+
+
+def _nanocrystals(result: Result) -> str:
+    size = result.nanocrystal_size_nm
+    return "–" if size is None else f"{size[0]:g} nm, spread {size[1]:g}"
+
+
+def _sem_range(result: Result) -> str:
+    regions = [r for image in result.sem for r in image.regions if r.a_sc_nm == r.a_sc_nm]
+    if not regions:
+        return "–"
+    by_s = sorted(regions, key=lambda region: region.s)
+    return " → ".join(f"{r.a_sc_nm:.1f} ± {r.a_sc_err_nm:.1f}" for r in (by_s[0], by_s[-1])) + " nm"
+
+
+def _crystals(result: Result) -> int:
+    """Crystals of a sample that were measured, whatever the instrument."""
+    return len({r.crystal for reductions in (result.xray, result.sem, result.afm) for r in reductions})
+
+
+def _n_sentence(results: Sequence[Result]) -> str:
+    groups: dict[str, int] = {}
+    for result in results:
+        groups[result.method or "no method"] = groups.get(result.method or "no method", 0) + _crystals(result)
+    counts = ", ".join(f"{method}: {n}" for method, n in groups.items())
+    if min(groups.values()) < FEWEST_CRYSTALS:
+        return (
+            f"Crystals, not pixels, are the n ({counts}). A group has fewer than {FEWEST_CRYSTALS} crystals: "
+            "no test and no effect size, only the numbers."
+        )
+    return f"Crystals, not pixels, are the n ({counts})."

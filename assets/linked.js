@@ -1,0 +1,685 @@
+/* What happens in the browser alone: the cursor that all panels share, the view in the address, the colour
+   scheme, keys, pictures of figures. Nothing here asks another host. */
+(function () {
+  "use strict";
+
+  const SVG = "http://www.w3.org/2000/svg";
+  const MAPS = ["xray", "sem", "afm"];
+  const THEME_COOKIE = "triptych-theme";
+  const state = { data: null, key: "", at: null, direction: [1, 0], scheduled: false, templates: null };
+
+  /* ---- numbers ------------------------------------------------------------------------------------- */
+
+  function withError(value, error, unit) {
+    const suffix = unit ? (unit === "°" ? "°" : " " + unit) : "";
+    if (value === null || !isFinite(value)) return "–";
+    if (!error || !isFinite(error) || error <= 0) return Number(value.toPrecision(3)) + suffix;
+    const exponent = Math.floor(Math.log10(error));
+    const leading = error.toExponential()[0] === "1" ? 1 : 0;
+    const digits = Math.min(Math.max(0, -exponent + leading), 12);
+    return value.toFixed(digits) + " ± " + error.toFixed(digits) + suffix;
+  }
+
+  function decode(packed) {
+    if (!packed) return null;
+    const text = atob(packed.f !== undefined ? packed.f : packed.b);
+    const bytes = new Uint8Array(text.length);
+    for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i);
+    return packed.f !== undefined ? new Float32Array(bytes.buffer) : bytes;
+  }
+
+  /* Every packed array of the answer becomes a typed array, in place. */
+  function unpack(node) {
+    if (node === null || typeof node !== "object") return node;
+    if (typeof node.f === "string" || typeof node.b === "string") return decode(node);
+    for (const key of Object.keys(node)) node[key] = unpack(node[key]);
+    return node;
+  }
+
+  function niceLength(target) {
+    const power = Math.pow(10, Math.floor(Math.log10(target)));
+    return [5, 2, 1].find((step) => step * power <= target * (1 + 1e-9)) * power;
+  }
+
+  /* ---- the page's graphs ---------------------------------------------------------------------------- */
+
+  const root = () => document.querySelector("[data-linked]");
+  const box = (panel) => document.querySelector('.linked[data-panel="' + panel + '"]');
+  const graphOf = (element) => (element ? element.querySelector(".js-plotly-plot") : null);
+
+  function plotOf(panel) {
+    const element = box(panel);
+    const graph = graphOf(element);
+    if (!graph || !graph._fullLayout || !graph._fullLayout.xaxis || !graph._fullLayout.xaxis._length) return null;
+    return { element, graph, x: graph._fullLayout.xaxis, y: graph._fullLayout.yaxis, meta: (graph.layout || {}).meta || {} };
+  }
+
+  function indexOf(plot) {
+    return plot.meta.link && plot.meta.link.index ? plot.meta.link.index : 0;
+  }
+
+  function reductionOf(panel, plot) {
+    return state.data && state.data[panel] ? state.data[panel][indexOf(plot)] : null;
+  }
+
+  function pointIn(plot, clientX, clientY) {
+    const frame = plot.graph.getBoundingClientRect();
+    const px = clientX - frame.left - plot.x._offset;
+    const py = clientY - frame.top - plot.y._offset;
+    if (px < 0 || py < 0 || px > plot.x._length || py > plot.y._length) return null;
+    return [plot.x.p2d(px), plot.y.p2d(py)];
+  }
+
+  /* ---- from a place to s, and back ------------------------------------------------------------------ */
+
+  function cellAt(grid, x, y) {
+    const dx = x - grid.x0, dy = y - grid.y0;
+    const [cx, cy] = grid.col, [rx, ry] = grid.row;
+    const det = cx * ry - cy * rx;
+    return [(cx * dy - cy * dx) / det, (ry * dx - rx * dy) / det];
+  }
+
+  function nearest(grid, x, y) {
+    const [row, col] = cellAt(grid, x, y).map(Math.round);
+    return row >= 0 && col >= 0 && row < grid.rows && col < grid.cols ? [row, col, row * grid.cols + col] : null;
+  }
+
+  function bilinear(grid, values, x, y) {
+    const [r, c] = cellAt(grid, x, y);
+    const row = Math.min(Math.max(Math.floor(r), 0), grid.rows - 2), col = Math.min(Math.max(Math.floor(c), 0), grid.cols - 2);
+    if (r < -0.5 || c < -0.5 || r > grid.rows - 0.5 || c > grid.cols - 0.5) return NaN;
+    const v = r - row, u = c - col, at = row * grid.cols + col;
+    return (1 - v) * ((1 - u) * values[at] + u * values[at + 1])
+      + v * ((1 - u) * values[at + grid.cols] + u * values[at + grid.cols + 1]);
+  }
+
+  /* Places in the crystal's own rectangle: u / A and v / B, both in -1 ... 1 inside. */
+  function toFrame(frame, x, y) {
+    const [cx, cy, a, b, angle] = frame;
+    const dx = x - cx, dy = y - cy;
+    return [(dx * Math.cos(angle) - dy * Math.sin(angle)) / a, (dx * Math.sin(angle) + dy * Math.cos(angle)) / b];
+  }
+
+  function fromFrame(frame, u, v) {
+    const [cx, cy, a, b, angle] = frame;
+    const along = u * a, across = v * b;
+    return [cx + along * Math.cos(angle) + across * Math.sin(angle), cy - along * Math.sin(angle) + across * Math.cos(angle)];
+  }
+
+  function sAt(reduction, x, y) {
+    if (reduction.frame) {
+      const [u, v] = toFrame(reduction.frame, x, y);
+      const s = 1 - Math.max(Math.abs(u), Math.abs(v));
+      return s >= 0 ? s : NaN;
+    }
+    return reduction.s ? bilinear(reduction.grid, reduction.s, x, y) : NaN;
+  }
+
+  /* Line segments where values on a grid cross a level (marching squares, no saddle resolved). */
+  function contour(grid, values, level) {
+    const segments = [];
+    const place = (row, col) => [grid.x0 + col * grid.col[0] + row * grid.row[0], grid.y0 + col * grid.col[1] + row * grid.row[1]];
+    for (let row = 0; row + 1 < grid.rows; row++) {
+      for (let col = 0; col + 1 < grid.cols; col++) {
+        const corners = [[row, col], [row, col + 1], [row + 1, col + 1], [row + 1, col]];
+        const heights = corners.map(([r, c]) => values[r * grid.cols + c] - level);
+        if (!heights.every(isFinite)) continue;
+        const crossings = [];
+        for (let k = 0; k < 4; k++) {
+          const next = (k + 1) % 4;
+          if (heights[k] < 0 === heights[next] < 0) continue;
+          const t = heights[k] / (heights[k] - heights[next]);
+          crossings.push(place(
+            corners[k][0] + t * (corners[next][0] - corners[k][0]), corners[k][1] + t * (corners[next][1] - corners[k][1])));
+        }
+        if (crossings.length >= 2) segments.push([crossings[0], crossings[1]]);
+      }
+    }
+    return segments;
+  }
+
+  function isoSegments(reduction, s) {
+    if (reduction.frame) {
+      const r = 1 - s;
+      const corners = [[-r, -r], [r, -r], [r, r], [-r, r]].map(([u, v]) => fromFrame(reduction.frame, u, v));
+      return corners.map((corner, k) => [corner, corners[(k + 1) % 4]]);
+    }
+    return reduction.s ? contour(reduction.grid, reduction.s, s) : [];
+  }
+
+  function inView(plot, [x, y]) {
+    const px = plot.x.d2p(x), py = plot.y.d2p(y);
+    return px >= 0 && py >= 0 && px <= plot.x._length && py <= plot.y._length;
+  }
+
+  /* A place at s in a panel that is not pointed at: in the same direction from the centre where that is in
+     view, in a mirrored one where not; on an image without an outline the place nearest to its middle. */
+  function placeAt(plot, reduction, s) {
+    if (reduction.frame) {
+      const [du, dv] = state.direction, r = 1 - s;
+      const ways = [[du, dv], [-du, dv], [du, -dv], [-du, -dv], [dv, du], [-dv, du], [dv, -du], [-dv, -du]];
+      return ways.map(([u, v]) => fromFrame(reduction.frame, r * u, r * v)).find((point) => inView(plot, point)) || null;
+    }
+    const middle = [plot.x.p2d(plot.x._length / 2), plot.y.p2d(plot.y._length / 2)];
+    let best = null, least = Infinity;
+    for (const [from, to] of isoSegments(reduction, s)) {
+      const point = [(from[0] + to[0]) / 2, (from[1] + to[1]) / 2];
+      const distance = Math.hypot(point[0] - middle[0], point[1] - middle[1]);
+      if (distance < least && inView(plot, point)) { least = distance; best = point; }
+    }
+    return best;
+  }
+
+  /* ---- pointing ------------------------------------------------------------------------------------- */
+
+  function point(panel, x, y) {
+    const plot = plotOf(panel);
+    if (!plot || !state.data) return;
+    const at = { panel, x, y, s: NaN, s_err: null, depth: null, row: null, col: null };
+    if (panel === "coprofile") at.s = plot.meta.link.coordinate === "depth" ? sOfDepth(x) : x;
+    else if (panel === "crossplot") at.s = sOfNearestBin(plot, x, y);
+    else locate(at, plot, reductionOf(panel, plot));
+    if (!(at.s >= 0 && at.s <= 1)) at.s = NaN;
+    state.at = at;
+    schedule();
+  }
+
+  function locate(at, plot, reduction) {
+    if (!reduction) return;
+    at.s = sAt(reduction, at.x, at.y);
+    if (reduction.frame && isFinite(at.s)) {
+      const [u, v] = toFrame(reduction.frame, at.x, at.y);
+      const most = Math.max(Math.abs(u), Math.abs(v));
+      if (most > 1e-6) state.direction = [u / most, v / most];
+    }
+    const cell = nearest(reduction.grid, at.x, at.y);
+    if (cell && at.panel !== "sem") {
+      [at.row, at.col] = cell;
+      at.cell = cell[2];
+      if (reduction.s_err) at.s_err = reduction.s_err[at.cell];
+      if (reduction.depth) at.depth = reduction.depth[at.cell];
+    }
+    if (at.panel === "sem") {
+      at.region = reduction.regions.find((r) => at.x >= r.x && at.x <= r.x + r.size && at.y >= r.y && at.y <= r.y + r.size);
+      at.s_err = at.region ? at.region.s_err : null;
+      at.depth = reduction.length ? at.s * reduction.length : null;
+    }
+  }
+
+  function sOfDepth(depth) {
+    const plot = plotOf("xray") || plotOf("afm");
+    const reduction = plot && reductionOf(plot.element.dataset.panel, plot);
+    if (!reduction || !reduction.depth || !reduction.s) return NaN;
+    let best = NaN, least = Infinity;
+    for (let i = 0; i < reduction.s.length; i++) {
+      const miss = Math.abs(reduction.depth[i] - depth);
+      if (isFinite(reduction.s[i]) && miss < least) { least = miss; best = reduction.s[i]; }
+    }
+    return best;
+  }
+
+  function depthOfS(s) {
+    for (const panel of ["xray", "afm"]) {
+      const plot = plotOf(panel), reduction = plot && reductionOf(panel, plot);
+      if (!reduction || !reduction.depth || !reduction.s) continue;
+      let best = NaN, least = Infinity;
+      for (let i = 0; i < reduction.s.length; i++) {
+        const miss = Math.abs(reduction.s[i] - s);
+        if (miss < least) { least = miss; best = reduction.depth[i]; }
+      }
+      return best;
+    }
+    return NaN;
+  }
+
+  function sOfNearestBin(plot, x, y) {
+    const trace = plot.graph._fullData[0], s = plot.meta.link.s;
+    let best = NaN, least = Infinity;
+    for (let i = 0; i < s.length; i++) {
+      const distance = Math.hypot(plot.x.d2p(trace.x[i]) - plot.x.d2p(x), plot.y.d2p(trace.y[i]) - plot.y.d2p(y));
+      if (distance < least) { least = distance; best = s[i]; }
+    }
+    return best;
+  }
+
+  function schedule() {
+    if (state.scheduled) return;
+    state.scheduled = true;
+    requestAnimationFrame(() => { state.scheduled = false; draw(); });
+  }
+
+  /* ---- drawing -------------------------------------------------------------------------------------- */
+
+  function draw() {
+    const at = state.at;
+    for (const panel of MAPS) drawMap(panel, at);
+    drawCoprofile(at);
+    drawCrossplot(at);
+    if (at) writeValues(at);
+  }
+
+  function lines(plot) {
+    const holder = plot.element.querySelector(".overlay-lines");
+    let outer = holder.firstElementChild;
+    if (!outer) {
+      outer = document.createElementNS(SVG, "svg");
+      outer.setAttribute("class", "overlay-svg");
+      const inner = document.createElementNS(SVG, "svg");
+      for (const name of ["iso-halo", "iso"]) {
+        const path = document.createElementNS(SVG, "path");
+        path.setAttribute("class", name);
+        inner.appendChild(path);
+      }
+      outer.appendChild(inner);
+      holder.appendChild(outer);
+    }
+    const inner = outer.firstElementChild;
+    inner.setAttribute("x", plot.x._offset);
+    inner.setAttribute("y", plot.y._offset);
+    inner.setAttribute("width", plot.x._length);
+    inner.setAttribute("height", plot.y._length);
+    return inner;
+  }
+
+  function setPath(plot, d) {
+    for (const path of lines(plot).children) path.setAttribute("d", d);
+  }
+
+  function setCursor(plot, place) {
+    const cursor = plot.element.querySelector(".cursor");
+    cursor.classList.toggle("cursor-on", Boolean(place));
+    if (place) {
+      const left = plot.x._offset + plot.x.d2p(place[0]), top = plot.y._offset + plot.y.d2p(place[1]);
+      cursor.style.transform = "translate(" + left.toFixed(2) + "px," + top.toFixed(2) + "px)";
+    }
+  }
+
+  function drawMap(panel, at) {
+    const plot = plotOf(panel);
+    if (!plot) return;
+    const reduction = reductionOf(panel, plot);
+    const here = at && at.panel === panel;
+    plot.element.classList.toggle("pointed", Boolean(here));
+    if (!at || !reduction || !isFinite(at.s)) {
+      setPath(plot, "");
+      setCursor(plot, here ? [at.x, at.y] : null);
+      return;
+    }
+    const d = isoSegments(reduction, at.s).map(([from, to]) =>
+      "M" + plot.x.d2p(from[0]).toFixed(1) + " " + plot.y.d2p(from[1]).toFixed(1)
+      + "L" + plot.x.d2p(to[0]).toFixed(1) + " " + plot.y.d2p(to[1]).toFixed(1)).join("");
+    setPath(plot, d);
+    setCursor(plot, here ? [at.x, at.y] : placeAt(plot, reduction, at.s));
+  }
+
+  function drawCoprofile(at) {
+    const plot = plotOf("coprofile");
+    if (!plot) return;
+    const x = !at || !isFinite(at.s) ? NaN : plot.meta.link.coordinate === "depth" ? depthOf(at) : at.s;
+    const cursor = plot.element.querySelector(".cursor");
+    const px = isFinite(x) ? plot.x.d2p(x) : -1;
+    const on = px >= 0 && px <= plot.x._length;
+    cursor.classList.toggle("cursor-on", on);
+    cursor.style.height = plot.y._length + "px";
+    if (on) cursor.style.transform = "translate(" + (plot.x._offset + px).toFixed(2) + "px," + plot.y._offset + "px)";
+  }
+
+  function drawCrossplot(at) {
+    const plot = plotOf("crossplot");
+    if (!plot || !plot.meta.link) return;
+    const s = plot.meta.link.s, trace = plot.graph._fullData[0];
+    let best = -1;
+    if (at && isFinite(at.s)) {
+      s.forEach((value, i) => { if (best < 0 || Math.abs(value - at.s) < Math.abs(s[best] - at.s)) best = i; });
+    }
+    const place = best >= 0 ? [trace.x[best], trace.y[best]] : null;
+    setCursor(plot, place && inView(plot, place) ? place : null);
+  }
+
+  function depthOf(at) {
+    return at.depth !== null && isFinite(at.depth) ? at.depth : depthOfS(at.s);
+  }
+
+  function bin(modality, quantity, s) {
+    const plot = plotOf(modality), index = plot ? indexOf(plot) : 0;
+    const profile = state.data.profiles.find((p) => p.modality === modality && p.quantity === quantity && p.index === index);
+    if (!profile || !isFinite(s)) return null;
+    for (let i = 0; i < profile.lo.length; i++) {
+      const last = i === profile.lo.length - 1;
+      if (s >= profile.lo[i] && (s < profile.hi[i] || (last && s <= profile.hi[i])) && profile.n[i] > 0) {
+        return { value: profile.mean[i], error: profile.sem[i], unit: profile.unit };
+      }
+    }
+    return null;
+  }
+
+  function write(name, text) {
+    const element = document.querySelector('[data-testid="value-' + name + '"]');
+    if (element && element.textContent !== text) element.textContent = text;
+  }
+
+  function writeValues(at) {
+    const inside = isFinite(at.s);
+    write("s", inside ? (at.s_err ? withError(at.s, at.s_err, "") : at.s.toFixed(2)) : "–");
+    const depth = inside ? depthOf(at) : NaN;
+    write("depth", isFinite(depth) ? depth.toFixed(2) + " µm" : "–");
+    const hint = document.getElementById("readout-hint");
+    if (hint) hint.textContent = hintText(at, inside);
+    write("xray", xrayText(at));
+    write("sem", semText(at));
+    write("afm", afmText(at));
+  }
+
+  function hintText(at, inside) {
+    if (!inside) return MAPS.includes(at.panel) ? "outside the crystal" : "";
+    const plot = at.panel === "xray" ? plotOf("xray") : null;
+    if (plot && at.cell !== undefined) {
+      const scan = reductionOf("xray", plot);
+      return "point: row " + at.row + ", column " + at.col + ", " + scan.statusText[scan.status[at.cell]];
+    }
+    return at.panel === "afm" ? "AFM: this pixel; others: mean at this s ± its standard error"
+      : at.panel === "sem" && at.region ? "SEM: region " + at.region.label + "; others: mean at this s ± its standard error"
+      : "means at this s ± their standard errors";
+  }
+
+  function textOf(found) {
+    return found ? withError(found.value, found.error, found.unit) : "–";
+  }
+
+  function xrayText(at) {
+    if (at.panel === "xray" && at.cell !== undefined) {
+      const scan = reductionOf("xray", plotOf("xray")), shown = scan && scan.values.a_sc;
+      if (shown) return withError(shown.v[at.cell], shown.e ? shown.e[at.cell] : null, shown.unit);
+    }
+    return textOf(bin("xray", "a_sc", at.s));
+  }
+
+  function semText(at) {
+    if (at.panel === "sem" && at.region) return withError(at.region.v, at.region.e, "nm");
+    const plot = plotOf("sem"), image = plot && reductionOf("sem", plot);
+    if (!image || !isFinite(at.s)) return "–";
+    const found = bin("sem", "spacing", at.s);
+    if (found && isFinite(found.value) && isFinite(found.error) && found.error > 0) return textOf(found);
+    let best = null;
+    for (const region of image.regions) {
+      if (region.s === null || region.v === null) continue;
+      if (!best || Math.abs(region.s - at.s) < Math.abs(best.s - at.s)) best = region;
+    }
+    return best && Math.abs(best.s - at.s) <= Math.max(0.06, 2 * (best.s_err || 0)) ? withError(best.v, best.e, "nm") : "–";
+  }
+
+  function afmText(at) {
+    if (at.panel === "afm" && at.cell !== undefined) {
+      const field = reductionOf("afm", plotOf("afm"));
+      if (field) return withError(field.values.modulus.v[at.cell], null, "GPa");
+    }
+    return textOf(bin("afm", "modulus", at.s));
+  }
+
+  /* ---- the data of a sample ------------------------------------------------------------------------- */
+
+  function load() {
+    const page = root();
+    const key = page ? page.dataset.linked + "?v=" + page.dataset.version : "";
+    if (key === state.key) return;
+    Object.assign(state, { key, data: null, at: null });
+    if (window.triptychPatterns) window.triptychPatterns.forget();
+    if (!key) return;
+    fetch("/data/" + encodeURIComponent(page.dataset.linked) + "/linked.json?v=" + page.dataset.version)
+      .then((answer) => (answer.ok ? answer.json() : null))
+      .then((found) => {
+        if (!found || state.key !== key) return;
+        state.data = unpack(found);
+        page.dataset.ready = "true";
+        if (window.triptychPatterns) window.triptychPatterns.prefetch(page.dataset.linked, page.dataset.version, state.data);
+      });
+  }
+
+  /* ---- zoom: scale bar and image crop follow -------------------------------------------------------- */
+
+  function attach(graph) {
+    if (graph.triptychAttached || !graph.on) return;
+    graph.triptychAttached = true;
+    graph.on("plotly_relayout", (change) => {
+      if (Object.keys(change).some((key) => key.startsWith("xaxis") || key.startsWith("yaxis") || key === "autosize")) {
+        followZoom(graph);
+      }
+    });
+    graph.on("plotly_afterplot", schedule);
+  }
+
+  function followZoom(graph) {
+    const meta = (graph.layout || {}).meta;
+    if (!meta || !(meta.scale_bar || meta.image)) return;
+    const [x0, x1] = graph._fullLayout.xaxis.range, [bottom, top] = graph._fullLayout.yaxis.range;
+    const change = {};
+    if (meta.scale_bar) Object.assign(change, scaleBar(graph, x0, x1, bottom, top));
+    if (meta.image) Object.assign(change, imageCrop(graph, meta.image, x0, x1, top, bottom));
+    window.Plotly.relayout(graph, change);
+  }
+
+  function scaleBar(graph, x0, x1, bottom, top) {
+    const length = niceLength(0.25 * (x1 - x0)), left = x0 + 0.05 * (x1 - x0), y = bottom - 0.06 * (bottom - top);
+    const change = {};
+    (graph.layout.shapes || []).forEach((shape, i) => {
+      if (shape.name === "scale-bar") {
+        Object.assign(change, { ["shapes[" + i + "].x0"]: left, ["shapes[" + i + "].x1"]: left + length,
+          ["shapes[" + i + "].y0"]: y, ["shapes[" + i + "].y1"]: y });
+      }
+    });
+    (graph.layout.annotations || []).forEach((note, i) => {
+      if (note.name === "scale-bar") {
+        const text = length < 1 ? Number((length * 1000).toPrecision(3)) + " nm" : length + " µm";
+        Object.assign(change, { ["annotations[" + i + "].x"]: left + length / 2, ["annotations[" + i + "].y"]: y,
+          ["annotations[" + i + "].text"]: text });
+      }
+    });
+    return change;
+  }
+
+  function imageCrop(graph, image, x0, x1, top, bottom) {
+    const sx = image.cols / image.width, sy = image.rows / image.height;
+    const clamp = (value, most) => Math.min(Math.max(value, 0), most);
+    const c0 = clamp(Math.floor(x0 * sx), image.cols - 1), c1 = clamp(Math.ceil(x1 * sx), image.cols);
+    const r0 = clamp(Math.floor(top * sy), image.rows - 1), r1 = clamp(Math.ceil(bottom * sy), image.rows);
+    const width = Math.ceil(graph._fullLayout.xaxis._length * Math.min(window.devicePixelRatio || 1, 2));
+    return {
+      "images[0].source": image.source + "&x0=" + c0 + "&x1=" + c1 + "&y0=" + r0 + "&y1=" + r1 + "&w=" + width,
+      "images[0].x": c0 / sx, "images[0].y": r0 / sy,
+      "images[0].sizex": (c1 - c0) / sx, "images[0].sizey": (r1 - r0) / sy,
+    };
+  }
+
+  /* ---- pointer and keys ----------------------------------------------------------------------------- */
+
+  document.addEventListener("pointermove", (event) => {
+    const element = event.target.closest ? event.target.closest(".linked") : null;
+    const live = window.triptychPatterns;
+    if (!element) { if (live) live.hide(); return; }
+    const plot = plotOf(element.dataset.panel);
+    const place = plot && pointIn(plot, event.clientX, event.clientY);
+    if (!place) { if (live) live.hide(); return; }
+    point(element.dataset.panel, place[0], place[1]);
+    showPattern();
+  }, { passive: true });
+
+  document.addEventListener("pointerleave", () => { if (window.triptychPatterns) window.triptychPatterns.hide(); });
+
+  function showPattern() {
+    const live = window.triptychPatterns, at = state.at;
+    if (!live) return;
+    const plot = plotOf("xray");
+    if (at && at.panel === "xray" && at.row !== null && plot) live.show(indexOf(plot), at.row, at.col);
+    else live.hide();
+  }
+
+  let pressed = null;
+  document.addEventListener("pointerdown", (event) => { pressed = [event.clientX, event.clientY, event.target]; }, true);
+  document.addEventListener("pointerup", (event) => {
+    const begun = pressed;
+    pressed = null;
+    if (!begun || Math.hypot(event.clientX - begun[0], event.clientY - begun[1]) > 4) return;
+    const element = begun[2].closest ? begun[2].closest('.linked[data-panel="xray"]') : null;
+    const plot = element && plotOf("xray");
+    const place = plot && pointIn(plot, event.clientX, event.clientY);
+    if (place && !(begun[2].closest(".modebar"))) { point("xray", place[0], place[1]); pin(event.shiftKey ? "b" : "a"); }
+  }, true);
+
+  function pin(name) {
+    const at = state.at;
+    if (!at || at.panel !== "xray" || at.row === null) return;
+    window.dash_clientside.set_props({ type: "view", name }, { value: at.row + "." + at.col });
+    window.dash_clientside.set_props({ type: "view", name: "ps" }, { value: name });
+    say("Pinned as " + name.toUpperCase());
+  }
+
+  const STEPS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+
+  function moveByKey(panel, step) {
+    const plot = plotOf(panel);
+    if (!plot || !state.data) return;
+    const reduction = MAPS.includes(panel) ? reductionOf(panel, plot) : null;
+    const stepX = reduction && panel === "xray" ? Math.hypot(...reduction.grid.col) : Math.abs(plot.x.range[1] - plot.x.range[0]) / 60;
+    const stepY = reduction && panel === "xray" ? Math.hypot(...reduction.grid.row) : Math.abs(plot.y.range[1] - plot.y.range[0]) / 60;
+    const here = state.at && state.at.panel === panel
+      ? [state.at.x, state.at.y] : [plot.x.p2d(plot.x._length / 2), plot.y.p2d(plot.y._length / 2)];
+    const down = plot.y.range[0] > plot.y.range[1] ? 1 : -1;
+    const next = [here[0] + step[0] * stepX, here[1] + down * step[1] * stepY];
+    if (inView(plot, next)) { point(panel, next[0], next[1]); showPattern(); }
+  }
+
+  document.addEventListener("keydown", (event) => {
+    const target = event.target;
+    const panel = target.classList && target.classList.contains("linked") ? target.dataset.panel : null;
+    if (panel && STEPS[event.key]) { event.preventDefault(); moveByKey(panel, STEPS[event.key]); return; }
+    if (panel === "xray" && event.key === "Enter") { event.preventDefault(); pin(event.shiftKey ? "b" : "a"); return; }
+    if (event.key === "Escape") { state.at = null; if (window.triptychPatterns) window.triptychPatterns.hide(); schedule(); return; }
+    if (event.ctrlKey || event.metaKey || event.altKey || (target.closest && target.closest("input, textarea, select, [contenteditable]"))) return;
+    if (event.key === "?") openHelp();
+    else if (event.key === "t") toggleTheme();
+    else if (event.key === "c") copyLink();
+  });
+
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest ? event.target.closest("button, summary, a") : null;
+    const open = document.querySelector(".switcher[open]");
+    if (open && (!button || !open.contains(button) || button.tagName === "A")) open.removeAttribute("open");
+    if (!button) return;
+    if (button.id === "toggle-theme") toggleTheme();
+    else if (button.id === "copy-link") copyLink();
+    else if (button.id === "open-help") openHelp();
+    else if (button.dataset.export) savePicture(button.dataset);
+  });
+
+  function openHelp() { window.dash_clientside.set_props("help", { opened: true }); }
+
+  function say(text) {
+    const element = document.getElementById("said");
+    if (!element) return;
+    element.textContent = text;
+    element.classList.add("said-on");
+    clearTimeout(say.timer);
+    say.timer = setTimeout(() => element.classList.remove("said-on"), 1600);
+  }
+
+  function copyLink() {
+    const done = () => say("Link copied");
+    if (navigator.clipboard && window.isSecureContext) {
+      navigator.clipboard.writeText(location.href).then(done, () => say(location.href));
+      return;
+    }
+    const field = document.createElement("textarea");
+    field.value = location.href;
+    document.body.appendChild(field);
+    field.select();
+    document.execCommand("copy");
+    field.remove();
+    done();
+  }
+
+  function savePicture({ graph, name }) {
+    const format = arguments[0].export;
+    const element = document.getElementById(graph);
+    const plot = element && (element.querySelector(".js-plotly-plot") || (element.classList.contains("js-plotly-plot") ? element : null));
+    if (!plot) return;
+    const frame = plot.getBoundingClientRect();
+    window.Plotly.downloadImage(plot, {
+      format, filename: name, width: Math.round(frame.width), height: Math.round(frame.height), scale: format === "png" ? 3 : 1,
+    });
+  }
+
+  /* ---- colour scheme -------------------------------------------------------------------------------- */
+
+  const scheme = () => document.documentElement.getAttribute("data-mantine-color-scheme") || "light";
+
+  function setTheme(next) {
+    document.cookie = THEME_COOKIE + "=" + next + "; path=/; max-age=31536000; samesite=strict";
+    document.documentElement.setAttribute("data-mantine-color-scheme", next);
+    window.dash_clientside.set_props("mantine", { forceColorScheme: next });
+    withTemplates((templates) => {
+      for (const graph of document.querySelectorAll(".js-plotly-plot")) {
+        if (graph._fullLayout) window.Plotly.relayout(graph, { template: templates[next] });
+      }
+    });
+  }
+
+  function toggleTheme() { setTheme(scheme() === "dark" ? "light" : "dark"); }
+
+  function withTemplates(then) {
+    if (state.templates) { then(state.templates); return; }
+    fetch("/templates.json").then((answer) => answer.json()).then((found) => { state.templates = found; then(found); });
+  }
+
+  function firstScheme() {
+    if (document.cookie.includes(THEME_COOKIE + "=") || !window.matchMedia("(prefers-color-scheme: dark)").matches) return;
+    const wait = setInterval(() => {
+      if (!document.getElementById("toggle-theme") || !window.dash_clientside.set_props) return;
+      clearInterval(wait);
+      setTheme("dark");
+    }, 50);
+  }
+
+  /* ---- callbacks of the pages ----------------------------------------------------------------------- */
+
+  function keepView() {
+    const found = (window.dash_clientside.callback_context.inputs_list || [[]])[0] || [];
+    if (!found.length) return window.dash_clientside.no_update;
+    const query = new URLSearchParams();
+    for (const { id, value } of found) {
+      for (const one of Array.isArray(value) ? value : [value]) {
+        if (one !== null && one !== undefined && one !== "") query.append(id.name, one);
+      }
+    }
+    const search = query.toString() ? "?" + query : "";
+    if (search === location.search) return window.dash_clientside.no_update;
+    const samples = (text) => new URLSearchParams(text).getAll("s").join("&");
+    if (location.pathname === "/compare" && samples(search) !== samples(location.search)) {
+      history.pushState(null, "", location.pathname + search);
+      window.dispatchEvent(new CustomEvent("_dashprivate_pushstate"));
+    } else {
+      history.replaceState(history.state, "", location.pathname + search);
+    }
+    return window.dash_clientside.no_update;
+  }
+
+  function compareLink() {
+    const ticks = (window.dash_clientside.callback_context.inputs_list || [[]])[0] || [];
+    const chosen = ticks.filter((tick) => tick.value).map((tick) => tick.id.sample);
+    const query = chosen.map((name) => "s=" + encodeURIComponent(name)).join("&");
+    return [
+      chosen.length ? "/compare?" + query : "/compare",
+      chosen.length ? "Compare " + chosen.length : "Compare",
+      "compare-button" + (chosen.length > 1 ? " compare-ready" : ""),
+    ];
+  }
+
+  window.dash_clientside = Object.assign({}, window.dash_clientside, { triptych: { keepView, compareLink } });
+  window.triptychLinked = { point, state };
+
+  new MutationObserver(() => {
+    load();
+    document.querySelectorAll(".js-plotly-plot").forEach(attach);
+  }).observe(document.documentElement, { childList: true, subtree: true });
+  window.addEventListener("resize", schedule);
+  firstScheme();
+})();
