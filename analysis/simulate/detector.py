@@ -18,7 +18,7 @@ FULL_SHAPE = (2167, 2070)
 GAP_ROWS = ((514, 551), (1065, 1102), (1616, 1653))
 GAP_COLUMNS = ((1030, 1040),)
 BEAM_CENTER_PX = (1034.5, 1883.0)
-SAXS_REGION = (1711, 862, 344, 344)
+SAXS_REGION = (1720, 871, 326, 326)
 """First row, first column, rows, columns of the part around the beam."""
 
 ENERGY_KEV = 13.0

@@ -32,7 +32,7 @@ SECOND_ORDER_BROADENING = 1.4
 POSITION_DISORDER_NM = 1.0
 """Displacement of nanocrystals from their sites, one component: a Debye-Waller factor of the peaks."""
 
-DIFFUSE_COUNTS = 0.25
+DIFFUSE_COUNTS = 0.18
 """Counts per pixel at q = 0 of nanocrystals that scatter each for itself."""
 
 IDEAL_DIFFUSE_COUNTS = 0.03

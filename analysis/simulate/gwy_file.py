@@ -40,8 +40,9 @@ def write_gwy(path: Path, field: AfmField, *, first_channel: int) -> None:
         container[f"/{number}/data"] = _data_field(values, field.field_um, unit)
         container[f"/{number}/data/visible"] = number == first_channel
         container[f"/{number}/meta"] = _notes()
-        if unit != "N":
+        if unit == "Pa":
             container[f"/{number}/mask"] = _data_field(field.mask, field.field_um, "")
+        if unit != "N":
             container[f"/{number}/select/line"] = _lines([field.line_um()])
     with path.open("wb") as file:
         container.tofile(file)

@@ -39,12 +39,12 @@ class Extent:
 
 EXTENTS: dict[str, Extent] = {
     "small": Extent(
-        points=13,
+        points=12,
         whole_detector=False,
-        background_frames=10,
+        background_frames=8,
         frames_per_file=100,
-        sem=SemFrame(rows=360, columns=2048, bar_rows=36),
-        afm_pixels=144,
+        sem=SemFrame(rows=312, columns=2048, bar_rows=32),
+        afm_pixels=128,
     ),
     "grid": Extent(
         points=None,
