@@ -1,0 +1,106 @@
+"""Height and modulus along a line, and the distribution of the modulus."""
+
+from __future__ import annotations
+
+import numpy as np
+import plotly.graph_objects as go
+
+from analysis.records import AFM_STATUS, AfmLine, AfmReduction
+from app.figures.theme import AFM, CURSOR, Scheme, template, translucent
+
+HEIGHT_COLOUR = "#7d8794"
+"""h is drawn in a grey that is seen on light and on dark, E in the colour of AFM."""
+
+MAX_BARS = 60
+
+
+def line_figure(line: AfmLine, *, scheme: Scheme) -> go.Figure:
+    """h (left axis) and E (right axis) along one line on a common distance axis."""
+    figure = go.Figure(layout={"template": template(scheme)})
+    where = np.column_stack([line.x_um, line.y_um, line.s])
+    place = "<br>x %{customdata[0]:.3f}, y %{customdata[1]:.3f} µm, s %{customdata[2]:.2f}"
+    for values, name, unit, colour, axis in (
+        (line.height_nm, "h", "nm", HEIGHT_COLOUR, "y"),
+        (line.modulus_gpa, "E", "GPa", AFM, "y2"),
+    ):
+        figure.add_trace(
+            go.Scatter(
+                x=line.distance_um,
+                y=values,
+                customdata=where,
+                mode="lines+markers",
+                yaxis=axis,
+                name=f"{name} ({unit})",
+                line={"color": colour, "width": 1.8},
+                marker={"size": 4, "color": colour},
+                hovertemplate=f"{name} %{{y:.4g}} {unit}, d %{{x:.3f}} µm{place}<extra></extra>",
+            )
+        )
+    figure.update_xaxes(title_text="distance along the line (µm)")
+    return figure.update_layout(
+        yaxis={"title": {"text": "h (nm)"}},
+        yaxis2={
+            "title": {"text": "E (GPa)"},
+            "overlaying": "y",
+            "side": "right",
+            "showgrid": False,
+            "rangemode": "tozero",
+        },
+        margin={"l": 8, "r": 8, "t": 26, "b": 6},
+        hovermode="x",
+        meta={"line": {"x": line.x_um.tolist(), "y": line.y_um.tolist()}},
+        uirevision=line.name,
+    )
+
+
+def histogram_figure(field: AfmReduction, *, scheme: Scheme) -> go.Figure:
+    """Distribution of E over the pixels that count, with mean, mean +- std (ddof = 0), median and MAD."""
+    counted = field.modulus_gpa[field.status == AFM_STATUS.index("ok")]
+    counted = counted[np.isfinite(counted)]
+    figure = go.Figure(layout={"template": template(scheme)})
+    if counted.size == 0:
+        return figure
+    low, high = (float(limit) for limit in np.percentile(counted, (0.1, 99.9)))
+    high = high if high > low else low + 1.0
+    bars = int(np.clip(np.sqrt(counted.size), 8, MAX_BARS))
+    number, edges = np.histogram(counted, bins=bars, range=(low, high))
+    figure.add_trace(
+        go.Bar(
+            x=(edges[1:] + edges[:-1]) / 2,
+            y=number,
+            width=np.diff(edges),
+            marker={"color": translucent(AFM, 0.65), "line": {"width": 0}},
+            hovertemplate="E %{x:.3g} GPa<br>%{y} pixels<extra></extra>",
+            showlegend=False,
+            name="pixels",
+        )
+    )
+    _mark_statistics(figure, field)
+    figure.update_xaxes(title_text="E (GPa)", range=[low, high])
+    figure.update_yaxes(title_text="pixels")
+    return figure.update_layout(margin={"l": 8, "r": 8, "t": 26, "b": 6}, bargap=0, uirevision="histogram")
+
+
+def _mark_statistics(figure: go.Figure, field: AfmReduction) -> None:
+    values = {name: measured.value for name, measured in field.statistics.items()}
+    for middle, half, colour, name, dash in (
+        ("modulus_mean", "modulus_std", CURSOR, "mean ± std", "solid"),
+        ("modulus_median", "modulus_mad", "#CC79A7", "median, MAD", "dash"),
+    ):
+        if middle not in values:
+            continue
+        at, width = values[middle], values.get(half, np.nan)
+        if np.isfinite(width):
+            figure.add_vrect(
+                x0=at - width, x1=at + width, fillcolor=translucent(colour, 0.12), line_width=0, layer="below"
+            )
+        figure.add_vline(x=at, line={"color": colour, "width": 2, "dash": dash})
+        figure.add_trace(
+            go.Scatter(
+                x=[None],
+                y=[None],
+                mode="lines",
+                line={"color": colour, "width": 2, "dash": dash},
+                name=f"{name}: {at:.3g}" + (f" ± {width:.2g} GPa" if np.isfinite(width) else " GPa"),
+            )
+        )

@@ -1,0 +1,147 @@
+"""The fitted first-order peaks as they are drawn on a pattern: ellipses in (q, phi) about +-b1 and +-b2."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import plotly.graph_objects as go
+
+from analysis.records import Array, DetectorGeometry, XrayReduction
+from analysis.units import MM_PER_UM, two_theta_rad_from_q
+
+FAMILY_COLOUR = {"b1": "#ff7f50", "b2": "#7fd4ff"}
+FAMILY_NAME = {"b1": "b<sub>1</sub>", "b2": "b<sub>2</sub>"}
+LEVELS = (1.0, 2.0)
+"""Contours at these multiples of the fitted widths."""
+
+N_CORNERS = 49
+DEFAULT_SPREAD_DEG = 5.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Peak:
+    """One fitted reflection: place and widths (1 sigma) in q (nm^-1) and phi (degrees)."""
+
+    family: str
+    sign: int
+    q_per_nm: float
+    phi_deg: float
+    sigma_q_per_nm: float
+    sigma_phi_deg: float
+
+
+def peaks_at(scan: XrayReduction, row: int, col: int) -> tuple[Peak, ...]:
+    """The four first-order peaks fitted at one point, from the maps and the fit's widths; none without a fit.
+
+    ``phi(b1) = psi + gamma - 90``, ``phi(b2) = psi + 90``, counter-clockwise as displayed.
+    """
+    q1, q2, gamma, psi, width = (
+        float(scan.maps[name].values[row, col]) for name in ("q1", "q2", "gamma", "psi", "sigma_q")
+    )
+    if not np.isfinite([q1, q2, gamma, psi]).all():
+        return ()
+    places = {"b1": (q1, psi + gamma - 90.0), "b2": (q2, psi + 90.0)}
+    return tuple(
+        Peak(
+            family=family,
+            sign=sign,
+            q_per_nm=q,
+            phi_deg=(phi + (0.0 if sign > 0 else 180.0) + 180.0) % 360.0 - 180.0,
+            sigma_q_per_nm=_width(scan, row, col, f"sigma_q{family[1]}", width),
+            sigma_phi_deg=_width(scan, row, col, f"sigma_phi{family[1]}", DEFAULT_SPREAD_DEG),
+        )
+        for family, (q, phi) in places.items()
+        for sign in (1, -1)
+    )
+
+
+def _width(scan: XrayReduction, row: int, col: int, name: str, otherwise: float) -> float:
+    """A width among the fit's parameters, whose names end in their unit; ``otherwise`` without one."""
+    for number, full_name in enumerate(scan.fit_names):
+        if full_name.startswith(f"{name}_"):
+            value = float(scan.fit_parameters[row, col, number])
+            turned = np.degrees(value) if full_name.endswith("_rad") else value
+            return float(turned) if np.isfinite(turned) and turned > 0 else otherwise
+    return otherwise
+
+
+def ellipse(peak: Peak, level: float) -> tuple[Array, Array]:
+    """q and phi of a closed contour (N_CORNERS,) at ``level`` widths about a peak."""
+    turn = np.linspace(0.0, 2.0 * np.pi, N_CORNERS)
+    return (
+        peak.q_per_nm + level * peak.sigma_q_per_nm * np.cos(turn),
+        peak.phi_deg + level * peak.sigma_phi_deg * np.sin(turn),
+    )
+
+
+def pixel_of(geometry: DetectorGeometry, *, q_per_nm: Array, phi_deg: Array) -> tuple[Array, Array]:
+    """Column and row (pixel centres at integers) of q and phi on an untilted detector."""
+    radius_mm = geometry.distance_mm * np.tan(
+        two_theta_rad_from_q(q_per_nm, wavelength_nm=geometry.wavelength_nm)
+    )
+    height_mm, width_mm = (length * MM_PER_UM for length in geometry.pixel_size_um)
+    phi = np.radians(phi_deg)
+    col0, row0 = geometry.beam_center_px
+    return col0 + radius_mm * np.cos(phi) / width_mm, row0 - radius_mm * np.sin(phi) / height_mm
+
+
+def on_detector(peaks: tuple[Peak, ...], geometry: DetectorGeometry, *, in_q: bool) -> list[go.Scatter]:
+    """Contours and names of the peaks on the detector, in pixels or (``in_q``) as (qx, qy), y down."""
+
+    def place(q: Array, phi: Array) -> tuple[Array, Array]:
+        if in_q:
+            return q * np.cos(np.radians(phi)), -q * np.sin(np.radians(phi))
+        return pixel_of(geometry, q_per_nm=q, phi_deg=phi)
+
+    traces = [_contour(peak, *place(*ellipse(peak, level)), level) for peak in peaks for level in LEVELS]
+    named = [peak for peak in peaks if peak.sign > 0]
+    marks = [
+        place(np.array([peak.q_per_nm + 4.0 * peak.sigma_q_per_nm]), np.array([peak.phi_deg]))
+        for peak in named
+    ]
+    return [
+        *traces,
+        *(_name(peak, float(x[0]), float(y[0])) for peak, (x, y) in zip(named, marks, strict=True)),
+    ]
+
+
+def on_polar(peaks: tuple[Peak, ...]) -> list[go.Scatter]:
+    """The same contours on axes phi (degrees) and q (nm^-1), broken where phi jumps by a whole turn."""
+    traces = []
+    for peak in peaks:
+        for level in LEVELS:
+            q, phi = ellipse(peak, level)
+            folded = (phi + 180.0) % 360.0 - 180.0
+            q = np.where(np.abs(np.diff(folded, prepend=folded[0])) > 180.0, np.nan, q)
+            traces.append(_contour(peak, folded, q, level))
+    named = [peak for peak in peaks if peak.sign > 0]
+    return [
+        *traces,
+        *(_name(peak, peak.phi_deg, peak.q_per_nm + 4.0 * peak.sigma_q_per_nm) for peak in named),
+    ]
+
+
+def _contour(peak: Peak, x: Array, y: Array, level: float) -> go.Scatter:
+    return go.Scatter(
+        x=x,
+        y=y,
+        mode="lines",
+        hoverinfo="skip",
+        showlegend=False,
+        name=f"fit {peak.family}",
+        line={"color": FAMILY_COLOUR[peak.family], "width": 1.6 if level == LEVELS[0] else 1.0},
+    )
+
+
+def _name(peak: Peak, x: float, y: float) -> go.Scatter:
+    return go.Scatter(
+        x=[x],
+        y=[y],
+        mode="text",
+        text=[FAMILY_NAME[peak.family]],
+        hoverinfo="skip",
+        showlegend=False,
+        textfont={"color": FAMILY_COLOUR[peak.family], "size": 13, "shadow": "auto"},
+        name=f"name {peak.family}",
+    )

@@ -1,0 +1,201 @@
+"""One scan point's pattern, the difference of two, or the average: on the detector, polar, and along q."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import plotly.graph_objects as go
+
+from analysis.records import Array, Position, XrayReduction
+from app.figures import pattern
+from app.figures.theme import Scheme, template, translucent
+from app.figures.xray_fit import FAMILY_COLOUR, FAMILY_NAME, Peak, on_detector, on_polar
+
+STACK = 4.0
+"""Factor between neighbouring curves when they are stacked."""
+
+POSITION_COLOUR = ("#3b6fb6", "#2a9d8f", "#7a9b2e", "#d08c1f", "#d1495b")
+"""Pos1 (centre) to Pos5 (edge): seen on light and on dark alike."""
+
+
+def detector_figure(
+    counts: Array,
+    scan: XrayReduction,
+    *,
+    scheme: Scheme,
+    in_q: bool,
+    peaks: tuple[Peak, ...] = (),
+    difference: bool = False,
+) -> go.Figure:
+    """Counts (h, w) on the detector with the fit drawn on them, axes in pixels or (``in_q``) in nm^-1."""
+    figure = pattern.detector_figure(counts, scan, scheme=scheme, difference=difference)
+    if in_q:
+        _axes_in_q(figure, scan, counts.shape)
+    figure.add_traces(on_detector(peaks, scan.geometry, in_q=in_q))
+    return figure
+
+
+def _axes_in_q(figure: go.Figure, scan: XrayReduction, shape: tuple[int, int]) -> None:
+    """Give a detector figure the axes qx and qy (down), exact along the beam's own row and column."""
+    col0, row0 = scan.geometry.beam_center_px
+    cols = np.arange(shape[1], dtype=np.float64) + scan.region[1]
+    rows = np.arange(shape[0], dtype=np.float64) + scan.region[0]
+    qx, _ = pattern.q_phi(scan.geometry, row=np.full(cols.size, row0), col=cols)
+    qy, _ = pattern.q_phi(scan.geometry, row=rows, col=np.full(rows.size, col0))
+    x, y = np.sign(cols - col0) * qx, np.sign(rows - row0) * qy
+    figure.data[0].update(
+        x=x.astype(np.float32),
+        y=y.astype(np.float32),
+        x0=None,
+        y0=None,
+        dx=None,
+        dy=None,
+        customdata=np.hypot(*np.meshgrid(x, y)).astype(np.float32),
+        hovertemplate="q %{customdata:.3f} nm⁻¹<br>qₓ %{x:.3f}, q_y %{y:.3f}<extra></extra>",
+    )
+    half_x, half_y = (x[1] - x[0]) / 2, (y[1] - y[0]) / 2
+    figure.update_xaxes(range=[x[0] - half_x, x[-1] + half_x], title_text="q<sub>x</sub> (nm⁻¹)")
+    figure.update_yaxes(range=[y[-1] + half_y, y[0] - half_y], title_text="q<sub>y</sub> (nm⁻¹), down")
+
+
+def polar_figure(
+    counts: Array,
+    scan: XrayReduction,
+    *,
+    scheme: Scheme,
+    peaks: tuple[Peak, ...] = (),
+    difference: bool = False,
+) -> go.Figure:
+    """The same counts on axes phi and q with the fit drawn on them."""
+    figure = pattern.polar_figure(counts, scan, scheme=scheme, difference=difference)
+    return figure.add_traces(on_polar(peaks))
+
+
+def radial_figure(
+    curves: list[tuple[str, Array, Array]],
+    scan: XrayReduction,
+    *,
+    scheme: Scheme,
+    peaks: tuple[Peak, ...] = (),
+) -> go.Figure:
+    """Radial profiles with bands of 1 sigma; thin lines where the fit has q1 and q2."""
+    figure = pattern.radial_figure(curves, scan, scheme=scheme)
+    for peak in (peak for peak in peaks if peak.sign > 0):
+        figure.add_vline(
+            x=peak.q_per_nm,
+            line={"color": FAMILY_COLOUR[peak.family], "width": 1.5, "dash": "dash"},
+            annotation={"text": FAMILY_NAME[peak.family], "font": {"size": 12}},
+            annotation_position="top right" if peak.family == "b1" else "bottom right",
+        )
+    return figure
+
+
+def positions_figure(scan: XrayReduction, *, scheme: Scheme, stacked: bool) -> go.Figure:
+    """Radial profiles of Pos1 (centre) to Pos5 (edge) with bands of 1 sigma and a mark at the fitted q.
+
+    ``stacked`` multiplies each curve by ``STACK`` once more than the one before it, so none hides another.
+    """
+    figure = go.Figure(layout={"template": template(scheme)})
+    last = len(scan.positions) - 1
+    for number, position in enumerate(scan.positions):
+        factor = STACK ** (last - number) if stacked else 1.0
+        colour = POSITION_COLOUR[number % len(POSITION_COLOUR)]
+        _add_position(figure, position, scan.q_per_nm, factor, colour)
+    figure.update_xaxes(title_text="q (nm⁻¹)")
+    figure.update_yaxes(
+        title_text="counts per pixel" + (f", each × {STACK:g}" if stacked else ""),
+        type="log",
+        exponentformat="power",
+    )
+    return figure.update_layout(margin={"l": 8, "r": 8, "t": 26, "b": 8}, uirevision=f"positions{stacked}")
+
+
+def _add_position(figure: go.Figure, position: Position, q: Array, factor: float, colour: str) -> None:
+    seen = np.isfinite(position.intensity) & (position.intensity > 0)
+    x, mean = q[seen], factor * position.intensity[seen]
+    spread = factor * np.nan_to_num(position.intensity_err[seen])
+    low = np.maximum(mean - spread, 0.05 * mean)
+    figure.add_trace(
+        go.Scatter(
+            x=np.concatenate([x, x[::-1]]),
+            y=np.concatenate([mean + spread, low[::-1]]),
+            fill="toself",
+            fillcolor=translucent(colour, 0.2),
+            line={"width": 0},
+            mode="lines",
+            hoverinfo="skip",
+            showlegend=False,
+            legendgroup=position.name,
+        )
+    )
+    spacing = f" {position.a_sc_nm:.2f} nm" if np.isfinite(position.a_sc_nm) else ""
+    figure.add_trace(
+        go.Scatter(
+            x=x,
+            y=mean,
+            mode="lines",
+            name=f"{position.name}{spacing}",
+            legendgroup=position.name,
+            line={"color": colour, "width": 1.8},
+            customdata=mean / factor,
+            hovertemplate="q %{x:.3f} nm⁻¹<br>%{customdata:.3g} counts per pixel<extra>"
+            + position.name
+            + "</extra>",
+        )
+    )
+    if x.size and np.isfinite(position.q_per_nm):
+        figure.add_trace(
+            go.Scatter(
+                x=[position.q_per_nm],
+                y=[1.25 * float(np.interp(position.q_per_nm, x, mean))],
+                mode="markers",
+                marker={"symbol": "triangle-down", "size": 9, "color": colour},
+                showlegend=False,
+                legendgroup=position.name,
+                hovertemplate="fitted q %{x:.3f} nm⁻¹<extra>" + position.name + "</extra>",
+            )
+        )
+
+
+def average_figure(scan: XrayReduction, *, scheme: Scheme, in_q: bool) -> go.Figure:
+    """The averaged pattern on the detector, with the circle of its strongest ring left to the eye."""
+    figure = detector_figure(scan.average_pattern, scan, scheme=scheme, in_q=in_q)
+    return figure.update_layout(uirevision=f"average{in_q}")
+
+
+def iq_phi_figure(scan: XrayReduction, *, scheme: Scheme, marks: Sequence[float] = ()) -> go.Figure:
+    """I(q, phi) of the averaged pattern, logarithmic; dashed lines at some q."""
+    figure = go.Figure(layout={"template": template(scheme)})
+    intensity = scan.polar.intensity.astype(np.float32)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        z = np.log10(np.where(intensity > 0, intensity, np.nan))
+    seen = z[np.isfinite(z)]
+    low, high = (float(limit) for limit in np.percentile(seen, (1.0, 99.8))) if seen.size else (0.0, 1.0)
+    ticks = [step * 10.0**power for power in range(-4, 8) for step in (1, 3)]
+    ticks = [tick for tick in ticks if low <= np.log10(tick) <= high]
+    figure.add_trace(
+        go.Heatmap(
+            x=scan.polar.phi_deg,
+            y=scan.polar.q_per_nm,
+            z=z,
+            customdata=intensity,
+            zmin=low,
+            zmax=max(high, low + 0.1),
+            colorscale=pattern.SCALE,
+            hoverongaps=False,
+            colorbar={
+                "title": {"text": "counts per px"},
+                "tickvals": [float(np.log10(tick)) for tick in ticks],
+                "ticktext": [f"{tick:g}" for tick in ticks],
+            },
+            hovertemplate="φ %{x:.0f}°, q %{y:.3f} nm⁻¹<br>%{customdata:.3g} counts per px<extra></extra>",
+        )
+    )
+    for q in marks:
+        figure.add_hline(y=q, line={"color": "#ffffff", "width": 1, "dash": "dot"})
+    figure.update_xaxes(
+        title_text="φ (°), counter-clockwise", tickvals=[-180, -90, 0, 90, 180], showgrid=False
+    )
+    figure.update_yaxes(title_text="q (nm⁻¹)", showgrid=False)
+    return figure.update_layout(uirevision="polar")
