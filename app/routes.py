@@ -12,7 +12,7 @@ from flask import Flask, Response, abort, request
 
 from analysis.errors import TriptychError
 from analysis.io.tables import TABLES, table_csv
-from analysis.records import Result, SemReduction, XrayReduction
+from analysis.records import AFM_STATUS, Array, PixelGrid, Result, SemReduction, XrayReduction
 from app.figures.linked import linked
 from app.figures.maps import averaged, colour_limits
 from app.figures.pattern import thumbnail
@@ -135,7 +135,8 @@ def _thumbnail_png(result: Result, modality: str) -> bytes | None:
         return _map_png(scan.grid, scan.maps["a_sc"].values, "a_sc")
     if modality == "afm" and result.afm:
         field = result.afm[0]
-        return _map_png(field.grid, field.modulus_gpa, "modulus")
+        counted = field.status == AFM_STATUS.index("ok")
+        return _map_png(field.grid, np.where(counted, field.modulus_gpa, np.nan), "modulus")
     if modality == "sem" and result.sem:
         picture = _picture(result.sem[0])
         rows, cols = picture.shape
@@ -147,7 +148,7 @@ def _thumbnail_png(result: Result, modality: str) -> bytes | None:
     return None
 
 
-def _map_png(grid, values, quantity: str) -> bytes:
+def _map_png(grid: PixelGrid, values: Array, quantity: str) -> bytes:
     grid, values, _ = averaged(grid, values, most=2 * THUMBNAIL_PX)
     pixels = coloured(values, limits=colour_limits(values), scale=colour_scale(quantity))
     return png_bytes(np.asarray(grid.displayed(pixels)))

@@ -400,12 +400,18 @@
     if (!image || !isFinite(at.s)) return "–";
     const found = bin("sem", "spacing", at.s);
     if (found && isFinite(found.value) && isFinite(found.error) && found.error > 0) return textOf(found);
-    let best = null;
-    for (const region of image.regions) {
-      if (region.s === null || region.v === null) continue;
-      if (!best || Math.abs(region.s - at.s) < Math.abs(best.s - at.s)) best = region;
-    }
-    return best && Math.abs(best.s - at.s) <= Math.max(0.06, 2 * (best.s_err || 0)) ? withError(best.v, best.e, "nm") : "–";
+    return textOf(betweenRegions(image.regions, at.s));
+  }
+
+  /* Spacing at s, straight between the two nearest regions; that of the outermost one a little beyond it. */
+  function betweenRegions(regions, s) {
+    const known = regions.filter((r) => r.s !== null && r.v !== null).sort((p, q) => p.s - q.s);
+    const after = known.findIndex((r) => r.s >= s);
+    const edge = after === 0 ? known[0] : after < 0 ? known[known.length - 1] : null;
+    if (edge) return Math.abs(edge.s - s) <= Math.max(0.06, 2 * (edge.s_err || 0)) ? { value: edge.v, error: edge.e, unit: "nm" } : null;
+    if (after < 0) return null;
+    const [p, q] = [known[after - 1], known[after]], t = q.s > p.s ? (s - p.s) / (q.s - p.s) : 0;
+    return { value: (1 - t) * p.v + t * q.v, error: (1 - t) * p.e + t * q.e, unit: "nm" };
   }
 
   function afmText(at) {

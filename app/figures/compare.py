@@ -11,7 +11,7 @@ from plotly.subplots import make_subplots
 from analysis.records import AFM_STATUS, Array, PixelGrid, Result
 from app.figures.maps import averaged, colour_limits, extent_um
 from app.figures.profiles import coprofile, is_open, modulus_profiles
-from app.figures.theme import MODALITY_COLOUR, Scheme, blank, colour_scale, template, translucent
+from app.figures.theme import MODALITY_COLOUR, Scheme, blank, colour_scale, template, translucent, with_unit
 
 QUANTITY_UNIT = {"a_sc": "nm", "modulus": "GPa"}
 QUANTITY_LABEL = {"a_sc": "⟨a<sub>SC</sub>⟩  (nm)", "modulus": "E  (GPa)"}
@@ -30,7 +30,8 @@ def modulus_figure(results: Sequence[Result], *, coordinate: str, band: str, sch
     means = np.concatenate([np.asarray(trace.y, dtype=float) for trace in figure.data if trace.marker.size])
     positive = means[means > 0]
     if positive.size and positive.max() > 10 * positive.min():
-        figure.update_yaxes(type="log", rangemode="normal")
+        ticks = [step * 10.0**power for power in range(-3, 4) for step in (1, 2, 5)]
+        figure.update_yaxes(type="log", tickvals=ticks, ticktext=[f"{tick:g}" for tick in ticks])
     return figure
 
 
@@ -72,7 +73,7 @@ def maps_figure(results: Sequence[Result], quantity: str, *, scheme: Scheme) -> 
             "cmin": low,
             "cmax": high,
             "colorscale": colour_scale(quantity),
-            "colorbar": {"title": {"text": QUANTITY_UNIT[quantity]}},
+            "colorbar": with_unit(QUANTITY_UNIT[quantity]),
         },
         margin={"t": 26, "l": 8, "r": 8, "b": 6},
     )
@@ -93,7 +94,8 @@ def distribution_figure(results: Sequence[Result], quantity: str, *, scheme: Sch
         hollow = is_open(result)
         figure.add_trace(
             go.Violin(
-                x=values[::step].astype(np.float32), name=_short(result), side="positive", points=False, width=1.6,
+                x=values[::step].astype(np.float32), name=_short(result), side="positive", points=False,
+                width=1.6,
                 line={"color": colour, "width": 1.5}, meanline={"visible": True}, hoverinfo="skip",
                 fillcolor="rgba(0,0,0,0)" if hollow else translucent(colour, 0.3), showlegend=False,
                 spanmode="hard", orientation="h",

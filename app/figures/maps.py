@@ -11,7 +11,8 @@ import plotly.graph_objects as go
 from skimage.measure import find_contours
 
 from analysis.records import Array, Outline, PixelGrid
-from app.figures.theme import OUTLINE, Scheme, colour_scale, template
+from analysis.units import NM_PER_UM
+from app.figures.theme import HALO, OUTLINE, Scheme, colour_scale, template
 
 MAX_CELLS = 512
 """Cells a side of a heatmap that a browser still draws at once; larger maps are averaged in blocks."""
@@ -39,8 +40,10 @@ def map_figure(
     ``detail`` (rows, cols) is a line of text for the hover label of each element, ``failed`` (rows, cols)
     marks elements without a value that are drawn grey instead of being left out.
     """
-    if failed is None and detail is None:
+    if max(grid.shape) > MAX_CELLS:
+        failed = None if failed is None else averaged(grid, failed.astype(np.float64))[1] > 0.5
         grid, values, s = averaged(grid, values, s)
+        detail = None
     figure = go.Figure(layout={"template": template(scheme)})
     if failed is not None and failed.any():
         figure.add_trace(failed_trace(grid, failed, detail))
@@ -50,7 +53,7 @@ def map_figure(
     if s is not None:
         figure.add_trace(iso_lines_trace(grid, s))
     if outline is not None:
-        figure.add_trace(outline_trace(outline))
+        figure.add_traces(outline_traces(outline))
     x_range, y_range = extent_um(grid)
     physical_axes(figure, x_range=x_range, y_range=y_range)
     add_scale_bar(figure, x_range=x_range, y_range=y_range)
@@ -75,7 +78,8 @@ def heatmap_trace(
     if log:
         with np.errstate(divide="ignore", invalid="ignore"):
             z = np.log10(np.where(shown > 0, shown, np.nan))
-        low, high, bar = math.log10(low), math.log10(high), {"title": {"text": unit}, **_log_ticks(low, high)}
+        low, high = math.log10(low), math.log10(high)
+        bar |= _log_ticks(low, high)
     value = "%{customdata:.4g}" if log else "%{z:.4g}"
     return go.Heatmap(
         x=x_um.astype(np.float32),
@@ -88,8 +92,7 @@ def heatmap_trace(
         colorscale=colour_scale(quantity),
         colorbar=bar,
         hoverongaps=False,
-        hovertemplate=f"<b>{value} {unit}</b>"
-        + ("" if detail is None else "<br>%{text}")
+        hovertemplate=("<b>%{text}</b>" if detail is not None else f"<b>{value} {unit}</b>")
         + "<br>x %{x:.2f}, y %{y:.2f} µm<extra></extra>",
         name=quantity,
     )
@@ -113,13 +116,23 @@ def failed_trace(
     )
 
 
-def outline_trace(outline: Outline, *, scale: float = 1.0) -> go.Scatter:
-    """The crystal's outline as a closed line; ``scale`` turns um into the unit of the axes."""
-    x, y = np.vstack([outline.vertices_um, outline.vertices_um[:1]]).T * scale
+def outline_traces(outline: Outline) -> list[go.Scatter]:
+    """The crystal's outline as a light line on a dark one, seen on any ground."""
+    return [outline_trace(outline, colour=HALO, width=3.5), outline_trace(outline)]
+
+
+def outline_trace(outline: Outline, *, colour: str = OUTLINE, width: float = 1.6) -> go.Scatter:
+    """The crystal's outline as a closed line."""
+    x, y = np.vstack([outline.vertices_um, outline.vertices_um[:1]]).T
     return go.Scatter(
-        x=x, y=y, mode="lines", line={"color": OUTLINE, "width": 2}, hoverinfo="skip", showlegend=False,
+        x=x,
+        y=y,
+        mode="lines",
+        line={"color": colour, "width": width},
+        hoverinfo="skip",
+        showlegend=False,
         name="outline",
-    )  # fmt: skip
+    )
 
 
 def iso_lines_trace(grid: PixelGrid, s: Array, levels: Sequence[float] = ISO_LEVELS) -> go.Scatter:
@@ -165,20 +178,24 @@ def physical_axes(
     )
 
 
-def add_scale_bar(
-    figure: go.Figure, *, x_range: tuple[float, float], y_range: tuple[float, float], unit: str = "µm"
-) -> None:
+def add_scale_bar(figure: go.Figure, *, x_range: tuple[float, float], y_range: tuple[float, float]) -> None:
     """Draw a scale bar in the lower left corner; its place is kept in ``meta`` so a zoom can move it."""
     length = nice_length(0.25 * (x_range[1] - x_range[0]))
     x0 = x_range[0] + 0.05 * (x_range[1] - x_range[0])
     y0 = y_range[1] - 0.06 * (y_range[1] - y_range[0])
-    bar = {"color": "#ffffff", "width": 3}
-    figure.add_shape(type="line", x0=x0, x1=x0 + length, y0=y0, y1=y0, line=bar, name="scale-bar")
+    for colour, width in ((HALO, 6), (OUTLINE, 3)):
+        bar = {"color": colour, "width": width}
+        figure.add_shape(type="line", x0=x0, x1=x0 + length, y0=y0, y1=y0, line=bar, name="scale-bar")
     figure.add_annotation(
-        x=x0 + length / 2, y=y0, yanchor="bottom", yshift=3, text=f"{length:g} {unit}", name="scale-bar",
-        font={"color": "#ffffff", "size": 12}, bgcolor="rgba(0,0,0,0.35)", borderpad=1, showarrow=False,
+        x=x0 + length / 2, y=y0, yanchor="bottom", yshift=3, text=length_text(length), name="scale-bar",
+        font={"color": "#ffffff", "size": 12}, bgcolor=HALO, borderpad=1, showarrow=False,
     )  # fmt: skip
-    figure.update_layout(meta={"scale_bar": {"unit": unit}})
+    figure.update_layout(meta={"scale_bar": True})
+
+
+def length_text(length_um: float) -> str:
+    """A length in um, in nm where it is below one."""
+    return f"{length_um:g} µm" if length_um >= 1 else f"{length_um * NM_PER_UM:g} nm"
 
 
 def nice_length(target: float) -> float:

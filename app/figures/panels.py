@@ -14,13 +14,14 @@ from analysis.records import (
     XrayReduction,
 )
 from analysis.units import UM_PER_NM
-from app.figures.maps import add_scale_bar, colour_limits, map_figure, outline_trace, physical_axes
-from app.figures.theme import Scheme, template
+from app.figures.maps import FAILED, add_scale_bar, colour_limits, map_figure, outline_traces, physical_axes
+from app.figures.theme import Scheme, template, with_unit
 from app.figures.words import STATUS_TEXT, unit_text, with_error
 
 XRAY_QUANTITIES = ("a_sc", "a1", "a2", "gamma", "psi", "intensity")
 AFM_QUANTITIES = {"modulus": "GPa", "height": "nm"}
 SEM_QUANTITIES = {"spacing": "1/δk", "a_sc": "⟨a_SC⟩"}
+AFM_FAILED = [AFM_STATUS.index(code) for code in ("edge", "clipped", "masked", "not_finite")]
 OVERVIEW_PX = 1024
 SEM_SCALE = "viridis"
 
@@ -74,6 +75,7 @@ def afm_panel(field: AfmReduction, quantity: str, *, scheme: Scheme, limits: Lim
         outline=field.outline,
         s=None if field.coordinate is None else field.coordinate.s["rectangle"],
         limits=limits,
+        failed=np.isin(field.status, AFM_FAILED),
     )
     for line in field.lines:
         x0, y0, x1, y1 = line.ends_um
@@ -105,7 +107,7 @@ def sem_panel(
     )  # fmt: skip
     _add_regions(figure, image, quantity, limits)
     if image.outline is not None and image.outline.source != "edge and centre":
-        figure.add_trace(outline_trace(image.outline))
+        figure.add_traces(outline_traces(image.outline))
     ranges = {"x_range": (0.0, width), "y_range": (0.0, height)}
     physical_axes(figure, **ranges)
     add_scale_bar(figure, **ranges)
@@ -119,9 +121,8 @@ def sem_panel(
 
 
 def _add_regions(figure: go.Figure, image: SemReduction, quantity: str, limits: Limits) -> None:
-    values = np.array(
-        [region.spacing_nm if quantity == "spacing" else region.a_sc_nm for region in image.regions]
-    )
+    spacing = quantity == "spacing"
+    values = np.array([region.spacing_nm if spacing else region.a_sc_nm for region in image.regions])
     low, high = limits if limits is not None else colour_limits(values, percentiles=(0.0, 100.0))
     places = np.clip(np.nan_to_num((values - low) / (high - low)), 0.0, 1.0)
     colours = sample_colorscale(SEM_SCALE, places.tolist()) if places.size else []
@@ -130,10 +131,11 @@ def _add_regions(figure: go.Figure, image: SemReduction, quantity: str, limits: 
         known = bool(np.isfinite(value))
         figure.add_shape(
             type="rect", x0=x0, x1=x0 + size, y0=y0, y1=y0 + size, name="region",
-            fillcolor=colour if known else "#8b949e", opacity=0.62, layer="above",
+            fillcolor=colour if known else FAILED, opacity=0.5, layer="above",
             line={"width": 1, "color": "#ffffff", "dash": "solid" if known else "dot"},
         )  # fmt: skip
-    errors = [r.spacing_err_nm if quantity == "spacing" else r.a_sc_err_nm for r in image.regions]
+    errors = [r.spacing_err_nm if spacing else r.a_sc_err_nm for r in image.regions]
+    name = SEM_QUANTITIES[quantity]
     figure.add_trace(
         go.Scatter(
             x=[(region.x_nm + region.size_nm / 2) * UM_PER_NM for region in image.regions],
@@ -142,13 +144,12 @@ def _add_regions(figure: go.Figure, image: SemReduction, quantity: str, limits: 
             name="regions",
             showlegend=False,
             marker={
-                "size": 14, "opacity": 0.0, "color": values, "cmin": low, "cmax": high, "colorscale": SEM_SCALE,
-                "showscale": True, "colorbar": {"title": {"text": "nm", "side": "top"}, "thickness": 10,
-                "outlinewidth": 0, "x": 1.01, "xpad": 4, "ypad": 0, "len": 1.0},
+                "size": 14, "opacity": 0.0, "color": values, "cmin": low, "cmax": high,
+                "colorscale": SEM_SCALE, "showscale": True, "colorbar": with_unit("nm"),
             },
             text=[
                 f"<b>{region.label}</b>, s = {with_error(region.s, region.s_err)}<br>"
-                f"{SEM_QUANTITIES[quantity]} = {with_error(value, error, 'nm')}<br>{STATUS_TEXT[region.status]}"
+                f"{name} = {with_error(value, error, 'nm')}<br>{STATUS_TEXT[region.status]}"
                 for region, value, error in zip(image.regions, values, errors, strict=True)
             ],
             hovertemplate="%{text}<extra></extra>",

@@ -7,9 +7,10 @@ import numpy.typing as npt
 import plotly.graph_objects as go
 
 from analysis.records import Array, DetectorGeometry, XrayReduction
+from analysis.units import MM_PER_UM
 from app.figures.maps import colour_limits
 from app.figures.png import Pixels, grey
-from app.figures.theme import XRAY, Scheme, template, translucent
+from app.figures.theme import XRAY, Scheme, template, translucent, with_unit
 
 PATTERN_VIEWS = ("detector", "polar", "q")
 THUMBNAIL_PX = 64
@@ -37,11 +38,11 @@ def thumbnail(counts: Array, valid: npt.NDArray[np.bool_], *, brightest: float) 
 
 
 def q_phi(geometry: DetectorGeometry, *, row: Array, col: Array) -> tuple[Array, Array]:
-    """q in nm^-1 and phi in degrees (counter-clockwise as displayed) of detector pixels, detector untilted."""
+    """q in nm^-1 and phi in degrees, counter-clockwise as displayed, of pixels of an untilted detector."""
     beam_col, beam_row = geometry.beam_center_px
     height_um, width_um = geometry.pixel_size_um
     x, y = (col - beam_col) * width_um, (row - beam_row) * height_um
-    two_theta = np.arctan2(np.hypot(x, y) * 1e-3, geometry.distance_mm)
+    two_theta = np.arctan2(np.hypot(x, y) * MM_PER_UM, geometry.distance_mm)
     q = 4.0 * np.pi / geometry.wavelength_nm * np.sin(0.5 * two_theta)
     return q, np.degrees(np.arctan2(-y, x))
 
@@ -138,11 +139,19 @@ def _colours(shown: npt.NDArray[np.float32], difference: bool) -> dict[str, obje
     }
     if difference:
         most = max(abs(limit) for limit in colour_limits(shown, percentiles=(0.5, 99.5)))
-        return {"z": shown, "zmin": -most, "zmax": most, "colorscale": DIFFERENCE_SCALE, "colorbar": bar}
+        return {
+            "z": shown,
+            "zmin": -most,
+            "zmax": most,
+            "colorscale": DIFFERENCE_SCALE,
+            "colorbar": with_unit("counts"),
+        }
     z = np.log10(shown + np.float32(1.0))
     high = float(np.nanmax(z)) if np.isfinite(z).any() else 1.0
     ticks = [
         n for n in (0, 1, 3, 10, 30, 100, 300, 1000, 1e4, 1e5, 1e6) if np.log10(n + 1) <= max(high, 0.31)
     ]
-    bar |= {"tickvals": [float(np.log10(n + 1)) for n in ticks], "ticktext": [f"{n:g}" for n in ticks]}
+    bar = with_unit(
+        "counts", tickvals=[float(np.log10(n + 1)) for n in ticks], ticktext=[f"{n:g}" for n in ticks]
+    )
     return {"z": z, "zmin": 0.0, "zmax": max(high, 0.3), "colorscale": SCALE, "colorbar": bar}

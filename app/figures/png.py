@@ -80,7 +80,7 @@ def halved(pixels: Pixels) -> Pixels:
 
 
 def crop(levels: Sequence[Pixels], *, col0: int, col1: int, row0: int, row1: int, width: int) -> Pixels:
-    """Pixels of a region of the full image, from the coarsest level that still has ``width`` columns in it."""
+    """Pixels of a region of the full image, from the coarsest level with at least ``width`` columns there."""
     rows, cols = levels[0].shape
     col0, row0 = min(max(col0, 0), cols - 1), min(max(row0, 0), rows - 1)
     col1, row1 = min(max(col1, col0 + 1), cols), min(max(row1, row0 + 1), rows)

@@ -8,7 +8,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from analysis.records import Array, Correlation, Profile, Result
-from app.figures.theme import AFM, MODALITY_COLOUR, SEM, XRAY, Scheme, template, translucent
+from app.figures.theme import AFM, MODALITY_COLOUR, SEM, XRAY, Scheme, template, translucent, with_unit
 from app.figures.words import with_error
 
 COORDINATE_TITLE = {
@@ -62,7 +62,8 @@ def coprofile(
                 "overlaying": "y",
                 "side": "right",
                 "showgrid": False,
-                "rangemode": "tozero",
+                "tickmode": "auto",
+                "nticks": 6,
             }
         )
     return figure
@@ -136,7 +137,9 @@ def _add_line(
             marker={"size": 6, "symbol": "circle-open" if open else "circle", "color": colour},
             text=[
                 f"{with_error(m, e, profile.unit)}, spread {s:.2g}, n = {n}"
-                for m, e, s, n in zip(mean, profile.sem[filled], profile.std[filled], profile.n[filled], strict=True)
+                for m, e, s, n in zip(
+                    mean, profile.sem[filled], profile.std[filled], profile.n[filled], strict=True
+                )
             ],
             hovertemplate="%{text}<br>%{x:.2f}<extra>" + name + "</extra>",
         )
@@ -195,11 +198,10 @@ def crossplot(correlation: Correlation | None, *, scheme: Scheme) -> go.Figure:
             marker={
                 "size": 8, "color": correlation.s, "colorscale": "cividis", "cmin": 0, "cmax": 1,
                 "line": {"width": 1, "color": "#ffffff"},
-                "colorbar": {"title": {"text": "s", "side": "top"}, "thickness": 8, "outlinewidth": 0, "len": 1.0,
-                             "x": 1.01, "xpad": 4, "ypad": 0, "tickvals": [0, 0.5, 1]},
+                "colorbar": with_unit("s", tickvals=[0, 0.5, 1]),
             },
             customdata=correlation.s,
-            hovertemplate="s %{customdata:.2f}<br>⟨a<sub>SC</sub>⟩ %{x:.2f} nm<br>E %{y:.2f} GPa<extra></extra>",
+            hovertemplate="s %{customdata:.2f}<br>%{x:.2f} nm<br>%{y:.2f} GPa<extra></extra>",
         )
     )  # fmt: skip
     figure.update_layout(

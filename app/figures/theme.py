@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 import plotly.graph_objects as go
 
@@ -13,7 +13,8 @@ XRAY, SEM, AFM = "#0072B2", "#E69F00", "#009E73"
 MODALITY_COLOUR = {"xray": XRAY, "sem": SEM, "afm": AFM}
 MODALITY_NAME = {"xray": "X-ray", "sem": "SEM", "afm": "AFM"}
 CURSOR = "#D55E00"
-OUTLINE = "#FFFFFF"
+OUTLINE = "#ffffff"
+HALO = "rgba(0,0,0,0.55)"
 
 FONT = 'Inter, "Segoe UI", Roboto, "Helvetica Neue", "Liberation Sans", Arial, sans-serif'
 
@@ -22,7 +23,7 @@ GRAPH_CONFIG = {
     "showSendToCloud": False,
     "plotlyServerURL": "",
     "displayModeBar": "hover",
-    "modeBarButtonsToRemove": ["toImage", "select2d", "lasso2d", "autoScale2d"],
+    "modeBarButtonsToRemove": ["toImage", "select2d", "lasso2d", "autoScale2d", "zoomIn2d", "zoomOut2d"],
     "doubleClick": "reset",
     "responsive": True,
     "showTips": False,
@@ -73,6 +74,28 @@ def ink(scheme: Scheme) -> dict[str, str]:
     return _INK[scheme]
 
 
+COLOUR_BAR: dict[str, Any] = {
+    "thickness": 10,
+    "outlinewidth": 0,
+    "ticks": "outside",
+    "ticklen": 3,
+    "tickfont": {"size": 11},
+    "title": {"side": "top", "font": {"size": 11}},
+    "len": 0.94,
+    "y": 0.0,
+    "yanchor": "bottom",
+    "x": 1.01,
+    "xpad": 4,
+    "ypad": 0,
+}
+"""Look of every colour bar; a title ``text`` is the unit. It leaves room for the buttons above it."""
+
+
+def with_unit(unit: str, **ticks: object) -> dict[str, object]:
+    """A colour bar with its unit on top, for traces whose colour bar the template does not reach."""
+    return {**COLOUR_BAR, "title": {**COLOUR_BAR["title"], "text": unit}, **ticks}
+
+
 def template(scheme: Scheme) -> go.layout.Template:
     """The template of all figures in one scheme: only what differs between schemes has a colour here."""
     colours = _INK[scheme]
@@ -110,26 +133,12 @@ def template(scheme: Scheme) -> go.layout.Template:
                 "bgcolor": "rgba(0,0,0,0)",
                 "font": {"size": 11},
             },
-            "coloraxis": {"colorbar": _COLOUR_BAR},
+            "coloraxis": {"colorbar": COLOUR_BAR},
             "hovermode": "closest",
             "dragmode": "zoom",
         },
-        data={"heatmap": [{"colorbar": _COLOUR_BAR}]},
+        data={"heatmap": [{"colorbar": COLOUR_BAR}]},
     )
-
-
-_COLOUR_BAR = {
-    "thickness": 10,
-    "outlinewidth": 0,
-    "ticks": "outside",
-    "ticklen": 3,
-    "tickfont": {"size": 11},
-    "title": {"side": "top", "font": {"size": 11}},
-    "len": 1.0,
-    "x": 1.01,
-    "xpad": 4,
-    "ypad": 0,
-}
 
 
 def blank(message: str, scheme: Scheme) -> go.Figure:

@@ -1,4 +1,4 @@
-"""Samples beside one another: profiles on one axis, numbers with their uncertainties, maps in one colour range."""
+"""Samples beside one another: profiles on one axis, maps in one colour range, numbers."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from dash.development.base_component import Component
 
 from analysis.errors import TriptychError
 from analysis.records import Measured, Result
-from app.figures import compare, profiles
+from app.figures import compare
 from app.figures.theme import Scheme
 from app.figures.words import measured_text
 from app.library import library
@@ -205,8 +205,9 @@ def _numbers_panel(results: Sequence[Result]) -> Component:
                 html.P(_n_sentence(results), className="caption"),
                 html.P(
                     "Beside the method, these may differ and are not separated here: nanocrystal size, "
-                    "synthesis, solvent, substrate, thickness. X-rays average through the thickness, SEM sees "
-                    "the bottom layer, AFM the top. ± is one standard error; systematic errors stand apart.",
+                    "synthesis, solvent, substrate, thickness. X-rays average through the thickness, SEM "
+                    "sees the bottom layer, AFM the top. ± is one standard error; systematic errors stand "
+                    "apart.",
                     className="caption",
                 ),
             ],

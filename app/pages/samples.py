@@ -75,7 +75,7 @@ def layout(find: str = "", sort: str = "title", **_query: object) -> Component:
 
 
 def _cards(find: str, sort: str) -> list[Component]:
-    cards = sorted(library().cards(), key=lambda card: _sort_key(card, sort))
+    cards = sorted(library().cards(), key=lambda card: (card.status != "reduced", _sort_key(card, sort)))
     shown = [card for card in cards if _matches(card, find)]
     if not cards:
         return [parts.quiet("No samples in this workspace yet.")]

@@ -93,12 +93,12 @@ def sample_header(pathname: str) -> list[object]:
                 dcc.Link(
                     text,
                     href=f"/s/{sample_id}{path}",
-                    className="tab tab-on" if path == page else "tab",
-                    **({"aria-current": "page"} if path == page else {}),
+                    className="page-tab page-tab-on" if path == page else "page-tab",
+                    title="this page" if path == page else None,
                 )
                 for path, text in SAMPLE_PAGES
             ],
-            className="tabs",
+            className="page-tabs",
             **{"aria-label": "Pages of this sample"},
         ),
         html.Span(result.title or sample_id, className="sample-title", title=result.title),
