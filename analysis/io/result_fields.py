@@ -1,7 +1,7 @@
 """Records as HDF5 groups: every field becomes a dataset or a group of its own name, with its unit.
 
 Writing goes by value, reading by the type hints of the record, so what is read is what the record says or
-an error. Text and lengths in a file are not trusted: links, outside storage and bombs are refused before reading.
+an error. Lengths in a file are not trusted; its links and storage must have been audited when it was opened.
 """
 
 from __future__ import annotations
@@ -150,18 +150,22 @@ def _put_sequence(group: h5py.Group, name: str, items: Sequence[Any]) -> None:
 
 
 def _put_table(group: h5py.Group, records: Sequence[Any]) -> None:
-    """Records of one kind as columns: one dataset a field, one group where arrays differ in shape."""
+    """Records of one kind as columns, a dataset a field: lists end to end, larger arrays stacked or apart."""
     group.attrs["n"] = len(records)
     for item in dataclasses.fields(records[0]):
-        values = [getattr(record, item.name) for record in records]
+        name = item.name
+        values = [getattr(record, name) for record in records]
         if isinstance(values[0], str):
-            put_text(group, item.name, values)
+            put_text(group, name, values)
+        elif isinstance(values[0], np.ndarray) and values[0].ndim == 1:
+            column = put_array(group, name, np.concatenate(values), unit_of(name))
+            column.attrs["lengths"] = [len(value) for value in values]
         elif len({np.shape(value) for value in values}) == 1:
-            put_array(group, item.name, np.array(values), unit_of(item.name))
+            put_array(group, name, np.array(values), unit_of(name))
         else:
-            arrays = new_group(group, item.name)
+            arrays = new_group(group, name)
             for number, value in enumerate(values):
-                put_array(arrays, str(number), np.asarray(value), unit_of(item.name))
+                put_array(arrays, str(number), np.asarray(value), unit_of(name))
 
 
 def put_measured(group: h5py.Group, name: str, value: Measured | None) -> None:
@@ -178,32 +182,27 @@ def put_measured(group: h5py.Group, name: str, value: Measured | None) -> None:
 # --- reading --------------------------------------------------------------------------------------------
 
 
-def member(group: h5py.Group, name: str) -> Any:
-    """A group or dataset that lies in this very file; raises LayoutError for anything else."""
-    link = group.get(name, getlink=True)
-    if link is None:
-        raise LayoutError(f"no {group.name.rstrip('/')}/{name}")
-    if not isinstance(link, h5py.HardLink):
-        raise LayoutError(f"a link to elsewhere at {group.name.rstrip('/')}/{name}")
-    return group[name]
-
-
 def subgroup(group: h5py.Group, name: str) -> h5py.Group:
-    """A group of this file."""
-    found = member(group, name)
+    """A group in a group; raises LayoutError where there is none."""
+    found = _member(group, name)
     if not isinstance(found, h5py.Group):
         raise LayoutError(f"a dataset instead of a group at {found.name}")
     return found
 
 
 def dataset_of(group: h5py.Group, name: str) -> h5py.Dataset:
-    """A dataset of this file whose values lie in it too."""
-    found = member(group, name)
+    """A dataset in a group; raises LayoutError where there is none."""
+    found = _member(group, name)
     if not isinstance(found, h5py.Dataset):
         raise LayoutError(f"a group instead of a dataset at {found.name}")
-    if found.id.get_create_plist().get_layout() == h5py.h5d.VIRTUAL or found.external:
-        raise LayoutError(f"values stored outside of the file at {found.name}")
     return found
+
+
+def _member(group: h5py.Group, name: str) -> Any:
+    try:
+        return group[name]
+    except KeyError:
+        raise LayoutError(f"no {group.name.rstrip('/')}/{name}") from None
 
 
 def take_array(group: h5py.Group, name: str, dtype: Any = None) -> np.ndarray:
@@ -289,7 +288,7 @@ def _take_sequence(group: h5py.Group, name: str, arguments: tuple[Any, ...]) -> 
     first = arguments[0]
     many = arguments[-1] is Ellipsis or len(arguments) == 1
     if dataclasses.is_dataclass(first):
-        found = member(group, name)
+        found = _member(group, name)
         return () if isinstance(found, h5py.Dataset) else _take_table(found, first)
     if typing.get_origin(first) is tuple:
         kinds = typing.get_args(first)
@@ -318,15 +317,25 @@ def _take_column(group: h5py.Group, name: str, hint: Any, n: int) -> Sequence[An
     if hint is str:
         return take_texts(group, name)
     if typing.get_origin(hint) is np.ndarray:
-        found = member(group, name)
+        found = _member(group, name)
         if isinstance(found, h5py.Group):
             return [take_array(found, str(number), _dtype(hint)) for number in range(n)]
-        return list(take_array(group, name, _dtype(hint)))
+        values = take_array(group, name, _dtype(hint))
+        return _parted(values, found.attrs["lengths"]) if "lengths" in found.attrs else list(values)
     values = take_array(group, name)
     if typing.get_origin(hint) is tuple:
         kinds = typing.get_args(hint)
         return [tuple(kind(cell) for kind, cell in zip(kinds, row, strict=True)) for row in values]
     return [hint(value) for value in values]
+
+
+def _parted(values: np.ndarray, lengths: Any) -> list[np.ndarray]:
+    ends = np.cumsum(np.asarray(lengths, dtype=np.int64))
+    if values.ndim != 1 or (
+        ends.size and (int(ends[-1]) != values.size or np.any(np.diff(ends, prepend=0) < 0))
+    ):
+        raise LayoutError(f"lists of {len(ends)} lengths that do not add up to {values.size}")
+    return [part.copy() for part in np.split(values, ends[:-1])] if ends.size else []
 
 
 def _is_text_scalar(group: h5py.Group, name: str) -> bool:

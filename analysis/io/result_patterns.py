@@ -10,24 +10,19 @@ import hdf5plugin
 import numpy as np
 import numpy.typing as npt
 
-from analysis.errors import ResultError
-from analysis.io.result_fields import LayoutError, dataset_of, new_group, subgroup
+from analysis.errors import InputError, ResultError
+from analysis.io.hdf5_safety import open_audited
+from analysis.io.result_fields import LayoutError, dataset_of, new_group
 from analysis.records import PatternStack
 
 
 def open_file(path: Path | str) -> h5py.File:
-    """An HDF5 file for reading; raises ResultError where it is none."""
+    """A file for reading that names no other file; raises ResultError where it does, or is no HDF5 file."""
     try:
-        return h5py.File(path, "r", locking=False)
-    except FileNotFoundError:
-        raise ResultError(
-            path, expected="a result file", found="no file", remedy="reduce the sample"
-        ) from None
-    except OSError as error:
-        found = "a folder" if Path(path).is_dir() else f"a file that is not ({one_line(error)})"
-        raise ResultError(
-            path, expected="a result file (HDF5)", found=found, remedy="reduce the sample again"
-        ) from None
+        return open_audited(Path(path), alone=True)
+    except InputError as error:
+        why = one_line(error).removeprefix(f"{path}: ")
+        raise ResultError(path, expected="a result file", found=f"another ({why})") from None
 
 
 def one_line(error: BaseException) -> str:
@@ -37,12 +32,8 @@ def one_line(error: BaseException) -> str:
 
 
 def stack_of(file: h5py.File, stack: PatternStack) -> h5py.Dataset:
-    """The dataset of a stack, reached through this very file only."""
-    group: h5py.Group = file
-    *folders, name = stack.dataset.strip("/").split("/")
-    for folder in folders:
-        group = subgroup(group, folder)
-    dataset = dataset_of(group, name)
+    """The dataset of a stack; raises LayoutError where the file no longer holds it."""
+    dataset = dataset_of(file, stack.dataset)
     if dataset.shape != tuple(stack.shape) or dataset.dtype.kind != "u":
         raise LayoutError(f"patterns of shape {dataset.shape} and type {dataset.dtype}, not {stack.shape}")
     return dataset
@@ -56,13 +47,33 @@ def read_pattern(stack: PatternStack, row: int, col: int) -> npt.NDArray[np.unsi
     rows, cols = stack.shape[:2]
     if not (0 <= row < rows and 0 <= col < cols):
         raise IndexError(f"no pattern at row {row}, column {col} of {rows} x {cols}")
-    with open_file(stack.path) as file:
+    with _opened(stack.path) as file:
         try:
+            _refuse_ways_out(file, stack.dataset)
             return np.asarray(stack_of(file, stack)[row, col])
         except (OSError, KeyError, ValueError, RuntimeError) as error:
             raise ResultError(
                 stack.path, expected="the pattern of a scan point", found=one_line(error)
             ) from None
+
+
+def _opened(path: str) -> h5py.File:
+    try:
+        return h5py.File(path, "r", locking=False)
+    except OSError as error:
+        raise ResultError(path, expected="a result file", found=one_line(error)) from None
+
+
+def _refuse_ways_out(file: h5py.File, name: str) -> None:
+    """Audit one path: a whole audit for each pattern would take ten times as long as the pattern."""
+    place: h5py.Group = file
+    for part in name.strip("/").split("/"):
+        if not isinstance(place.get(part, getlink=True), h5py.HardLink):
+            raise LayoutError(f"no dataset of its own at {name}")
+        place = place[part]
+    plan = place.id.get_create_plist()
+    if plan.get_external_count() or plan.get_layout() == h5py.h5d.VIRTUAL:
+        raise LayoutError(f"values stored outside of the file at {name}")
 
 
 def stored_bytes(stack: PatternStack) -> int:

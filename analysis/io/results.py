@@ -23,7 +23,6 @@ from analysis.io.result_fields import (
     clean,
     new_group,
     put,
-    put_array,
     put_record,
     put_text,
     subgroup,
@@ -31,7 +30,6 @@ from analysis.io.result_fields import (
     take_record,
 )
 from analysis.io.result_maps import (
-    plot_group,
     put_afm,
     put_sem,
     put_xray,
@@ -47,7 +45,7 @@ from analysis.io.result_patterns import (
     same_patterns,
     stored_bytes,
 )
-from analysis.records import Correlation, PatternStack, Profile, Provenance, Result
+from analysis.records import PatternStack, Provenance, Result
 
 __all__ = ["read_header", "read_pattern", "read_result", "write_result"]
 
@@ -55,7 +53,6 @@ FORMAT = 1
 SPARE_BYTES = 16_000_000
 """Room asked for beside the arrays: the file's own structure, and the next thing that wants to be written."""
 
-MAX_LINKS = 200_000
 WORDS = ("sample_id", "title", "composition", "method", "simulated", "nanocrystal_size_nm")
 UNREADABLE = (
     OSError,
@@ -163,9 +160,8 @@ def _put_result(file: h5py.File, result: Result) -> None:
         put_sem(entry["sem"], str(number), image)
     for number, field in enumerate(result.afm):
         put_afm(entry["afm"], str(number), field)
-    _put_numbered(entry, "profiles", result.profiles, signal="mean", axes=("mid",))
-    _put_numbered(entry, "correlations", result.correlations, signal="y", axes=("x",))
-    put(entry, "summary", result.summary)
+    for name in ("profiles", "correlations", "summary"):
+        put(entry, name, getattr(result, name))
 
 
 def _put_process(entry: h5py.Group, provenance: Provenance) -> None:
@@ -173,36 +169,6 @@ def _put_process(entry: h5py.Group, provenance: Provenance) -> None:
     put_text(process, "program", "triptych")
     put_text(process, "version", provenance.software)
     put_record(process, provenance)
-
-
-def _put_numbered(
-    entry: h5py.Group,
-    name: str,
-    records: Sequence[Profile] | Sequence[Correlation],
-    *,
-    signal: str,
-    axes: tuple[str, ...],
-) -> None:
-    group = new_group(entry, name)
-    group.attrs["n"] = len(records)
-    for number, record in enumerate(records):
-        made = plot_group(group, str(number), signal=signal, axes=axes)
-        if isinstance(record, Profile):
-            unit = "um" if record.coordinate == "depth" else ""
-            made.attrs["title"] = clean(f"{record.modality} {record.quantity} against {record.coordinate}")
-            _put_profile(made, record, unit)
-        else:
-            put_record(made, record)
-
-
-def _put_profile(group: h5py.Group, profile: Profile, place_unit: str) -> None:
-    places = {"lo": place_unit, "mid": place_unit, "hi": place_unit, "n": ""}
-    for item in dataclasses.fields(profile):
-        value = getattr(profile, item.name)
-        if isinstance(value, np.ndarray):
-            put_array(group, item.name, value, places.get(item.name, clean(profile.unit)))
-        else:
-            put(group, item.name, value)
 
 
 def _verify(part: Path, result: Result) -> None:
@@ -260,8 +226,6 @@ def read_result(path: Path) -> Result:
             xray=tuple(take_xray(group, str(path)) for group in _scans(entry)),
             sem=tuple(take_sem(group) for group in _numbered(entry, "sem")),
             afm=tuple(take_afm(group) for group in _numbered(entry, "afm")),
-            profiles=tuple(take_record(group, Profile) for group in _numbered(entry, "profiles")),
-            correlations=tuple(take_record(group, Correlation) for group in _numbered(entry, "correlations")),
         )
         return found
 
@@ -278,7 +242,6 @@ def _entry(path: Path) -> Iterator[h5py.Group]:
     """The entry of a result file that holds no way out of itself; whatever it lacks is a ResultError."""
     with open_file(path) as file:
         try:
-            _refuse_ways_out(file)
             entry = subgroup(file, "entry")
             made = entry.attrs.get("triptych_format")
             if made != FORMAT:
@@ -291,20 +254,6 @@ def _entry(path: Path) -> Iterator[h5py.Group]:
                 found=one_line(error),
                 remedy="reduce the sample again",
             ) from None
-
-
-def _refuse_ways_out(file: h5py.File) -> None:
-    seen = 0
-
-    def look(name: bytes, info: h5py.h5l.LinkInfo) -> None:
-        nonlocal seen
-        seen += 1
-        if info.type != h5py.h5l.TYPE_HARD:
-            raise LayoutError(f"a link to elsewhere at {name.decode('utf-8', 'replace')}")
-        if seen > MAX_LINKS:
-            raise LayoutError(f"more than {MAX_LINKS} entries")
-
-    file.id.links.visit(look, info=True)
 
 
 def _scans(entry: h5py.Group) -> list[h5py.Group]:
