@@ -21,8 +21,8 @@ DIRECT_BEAM_COUNTS = 400.0
 
 def background_counts(detector: Detector) -> Array:
     """Expected counts per frame without a crystal, (rows, cols), hot pixels included."""
-    q, phi = detector.polar_grid()
-    scattered = (_parasitic(q, phi) + _kapton(q)) * detector.efficiency()
+    q, phi = detector.polar_grid
+    scattered = (_parasitic(q, phi) + _kapton(q)) * detector.efficiency
     return np.asarray(scattered * shadow(detector) + _direct_beam(detector) + detector.hot_counts)
 
 

@@ -6,6 +6,7 @@ Arrays are (row, col), pixel centres at integers.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -54,11 +55,12 @@ class Detector:
         rows, cols = self.pixel_mask.shape
         return rows, cols
 
-    @property
+    @cached_property
     def masked(self) -> npt.NDArray[np.bool_]:
         """Pixels that the firmware overwrites with 2^32 - 1."""
         return np.asarray(self.pixel_mask != 0)
 
+    @cached_property
     def polar_grid(self) -> tuple[Array, Array]:
         """Momentum transfer in nm^-1 and azimuth in radians (counter-clockwise) of every pixel centre."""
         row, col = np.indices(self.shape, dtype=np.float64)
@@ -66,9 +68,10 @@ class Detector:
         two_theta = np.arctan2(np.hypot(up, right), self.distance_px)
         return q_per_nm_from_two_theta(two_theta, wavelength_nm=self.wavelength_nm), np.arctan2(up, right)
 
+    @cached_property
     def efficiency(self) -> Array:
         """Solid angle of a pixel relative to one on the beam, times polarization: ``cos^3 2theta * P``."""
-        q, phi = self.polar_grid()
+        q, phi = self.polar_grid
         two_theta = two_theta_rad_from_q(q, wavelength_nm=self.wavelength_nm)
         along = (np.sin(two_theta) * np.cos(phi)) ** 2
         across = (np.sin(two_theta) * np.sin(phi)) ** 2

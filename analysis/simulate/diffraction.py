@@ -78,8 +78,8 @@ class Diffraction:
             photons=preset.photons,
             form_factor=form_factor,
         )
-        q, _ = detector.polar_grid()
-        seen = detector.efficiency() * shadow(detector)
+        q, _ = detector.polar_grid
+        seen = detector.efficiency * shadow(detector)
         diffuse = (
             np.full(q.shape, IDEAL_DIFFUSE_COUNTS)
             if form_factor is None

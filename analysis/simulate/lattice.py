@@ -118,7 +118,7 @@ def beam_lattice(preset: XrayPreset, scan: Scan, rng: np.random.Generator) -> Be
 
 def coverage(scan: Scan) -> Array:
     """Share of the beam's Gaussian footprint on the crystal at every scan point, (rows, cols)."""
-    dx, dy, share = _footprint(np.linspace(-3.5, 3.5, 43))
+    dx, dy, share = _footprint(np.linspace(-3.5, 3.5, 42))
     x, y = scan.positions_um()
     result = np.zeros(scan.shape)
     for row in range(scan.shape[0]):

@@ -42,30 +42,30 @@ def write_frames(
     def kapton_frame(index: int) -> Frame:
         return diffraction.empty_frame(generator(seed, Stream.BACKGROUND, index))
 
-    for name, of, made in ((FRAMES_NAME, series, scan_frame), (BACKGROUND_NAME, background, kapton_frame)):
-        frames = _in_order(made, of.frames, workers=workers, advanced=advanced)
-        write_series(folder, name, frames, series=of, detector=diffraction.detector)
+    parts = ((FRAMES_NAME, series, scan_frame), (BACKGROUND_NAME, background, kapton_frame))
+    with ThreadPoolExecutor(max(1, workers)) as pool:
+        for name, of, made in parts:
+            frames = _in_order(pool, made, of.frames, ahead=2 * workers, advanced=advanced)
+            write_series(folder, name, frames, series=of, detector=diffraction.detector)
 
 
 def _in_order(
-    made: Callable[[int], Frame], count: int, *, workers: int, advanced: Callable[[], None]
+    pool: ThreadPoolExecutor,
+    made: Callable[[int], Frame],
+    count: int,
+    *,
+    ahead: int,
+    advanced: Callable[[], None],
 ) -> Iterator[Frame]:
-    """Frames 0 ... count - 1 in order; few are held at a time, whatever their number."""
-    if workers <= 1:
-        for index in range(count):
-            yield made(index)
+    """Frames 0 ... count - 1 in order, made in the pool; at most ``ahead`` wait, whatever their number."""
+    waiting: deque[Future[Frame]] = deque()
+    for index in range(count + ahead):
+        if index < count:
+            waiting.append(pool.submit(made, index))
+        if index >= ahead:
+            frame = waiting.popleft().result()
             advanced()
-        return
-    with ThreadPoolExecutor(workers) as pool:
-        ahead: deque[Future[Frame]] = deque()
-        for index in range(count):
-            ahead.append(pool.submit(made, index))
-            if len(ahead) > 2 * workers:
-                yield ahead.popleft().result()
-                advanced()
-        while ahead:
-            yield ahead.popleft().result()
-            advanced()
+            yield frame
 
 
 def background_series(frames: int) -> Series:
