@@ -404,8 +404,12 @@ class Profile:
 
 @dataclass(frozen=True, kw_only=True)
 class Correlation:
-    """How two quantities go together: ``pairing`` is ``coordinate`` (a co-trend, no p) or ``pixel``."""
+    """How two quantities go together: ``pairing`` is ``coordinate`` (a co-trend, no p) or ``pixel``.
 
+    ``crystal`` is the label of the crystal that both belong to.
+    """
+
+    crystal: str = ""
     x_quantity: str
     y_quantity: str
     pairing: str

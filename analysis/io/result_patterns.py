@@ -15,6 +15,9 @@ from analysis.io.hdf5_safety import open_audited
 from analysis.io.result_fields import LayoutError, dataset_of, new_group
 from analysis.records import PatternStack
 
+BITSHUFFLE = 32008
+"""The filter's registered number."""
+
 
 def open_file(path: Path | str) -> h5py.File:
     """A file for reading that names no other file; raises ResultError where it does, or is no HDF5 file."""
@@ -50,8 +53,10 @@ def read_pattern(stack: PatternStack, row: int, col: int) -> npt.NDArray[np.unsi
     with _opened(stack.path) as file:
         try:
             _refuse_ways_out(file, stack.dataset)
-            return np.asarray(stack_of(file, stack)[row, col])
-        except (OSError, KeyError, ValueError, RuntimeError) as error:
+            dataset = stack_of(file, stack)
+            _check_packing(dataset, row, col)
+            return np.asarray(dataset[row, col])
+        except (OSError, KeyError, ValueError, RuntimeError, IndexError) as error:
             raise ResultError(
                 stack.path, expected="the pattern of a scan point", found=one_line(error)
             ) from None
@@ -74,6 +79,32 @@ def _refuse_ways_out(file: h5py.File, name: str) -> None:
     plan = place.id.get_create_plist()
     if plan.get_external_count() or plan.get_layout() == h5py.h5d.VIRTUAL:
         raise LayoutError(f"values stored outside of the file at {name}")
+
+
+def _check_packing(dataset: h5py.Dataset, row: int, col: int) -> None:
+    """Raise LayoutError where the bitshuffle filter, which trusts lengths, would read past a frame's end."""
+    if str(BITSHUFFLE) not in dataset._filters:
+        return
+    if dataset.chunks != (1, 1, *dataset.shape[2:]) or len(dataset._filters) != 1:
+        raise LayoutError(f"packed frames in chunks of {dataset.chunks}")
+    if dataset.id.get_chunk_info_by_coord((row, col, 0, 0)).byte_offset is None:
+        return
+    filter_mask, packed = dataset.id.read_direct_chunk((row, col, 0, 0))
+    if filter_mask == 0:
+        _walk_blocks(packed, int(np.prod(dataset.shape[2:])), dataset.dtype.itemsize)
+
+
+def _walk_blocks(packed: bytes, elements: int, item_bytes: int) -> None:
+    """Whether 12 bytes of header, the blocks with their lengths and the rest fill a packed frame exactly."""
+    total, block_bytes = int.from_bytes(packed[:8], "big"), int.from_bytes(packed[8:12], "big")
+    block = block_bytes // item_bytes
+    if total != elements * item_bytes or block < 8 or block % 8 or block * item_bytes != block_bytes:
+        raise LayoutError(f"a packed frame of {total} bytes in blocks of {block_bytes}")
+    at = 12
+    for _ in range(-(-(elements - elements % 8) // block)):
+        at += 4 + int.from_bytes(packed[at : at + 4], "big")
+    if at + elements % 8 * item_bytes != len(packed):
+        raise LayoutError(f"blocks that end at {at} of a packed frame of {len(packed)} bytes")
 
 
 def stored_bytes(stack: PatternStack) -> int:
