@@ -18,7 +18,7 @@ SCALE = "viridis"
 OVERVIEW_PX = 1600
 A_SC_COLOUR = "#8a6fd1"
 
-HOVER_CELLS = 160
+HOVER_CELLS = 72
 """Cells along an image's longer side of the transparent layer that knows which region lies where."""
 
 

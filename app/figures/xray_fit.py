@@ -15,6 +15,9 @@ FAMILY_NAME = {"b1": "b<sub>1</sub>", "b2": "b<sub>2</sub>"}
 LEVELS = (1.0, 2.0)
 """Contours at these multiples of the fitted widths."""
 
+NAME_AT = 5.0
+"""The name of a family stands this many widths outside its peak."""
+
 N_CORNERS = 49
 DEFAULT_SPREAD_DEG = 5.0
 
@@ -97,7 +100,7 @@ def on_detector(peaks: tuple[Peak, ...], geometry: DetectorGeometry, *, in_q: bo
     traces = [_contour(peak, *place(*ellipse(peak, level)), level) for peak in peaks for level in LEVELS]
     named = [peak for peak in peaks if peak.sign > 0]
     marks = [
-        place(np.array([peak.q_per_nm + 4.0 * peak.sigma_q_per_nm]), np.array([peak.phi_deg]))
+        place(np.array([peak.q_per_nm + NAME_AT * peak.sigma_q_per_nm]), np.array([peak.phi_deg]))
         for peak in named
     ]
     return [
@@ -118,7 +121,7 @@ def on_polar(peaks: tuple[Peak, ...]) -> list[go.Scatter]:
     named = [peak for peak in peaks if peak.sign > 0]
     return [
         *traces,
-        *(_name(peak, peak.phi_deg, peak.q_per_nm + 4.0 * peak.sigma_q_per_nm) for peak in named),
+        *(_name(peak, peak.phi_deg, peak.q_per_nm + NAME_AT * peak.sigma_q_per_nm) for peak in named),
     ]
 
 

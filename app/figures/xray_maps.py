@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,7 +21,7 @@ from app.figures.maps import (
     physical_axes,
 )
 from app.figures.reasons import NOTHING_THERE, reason_trace
-from app.figures.theme import Scheme, template
+from app.figures.theme import CURSOR, Scheme, template
 from app.figures.words import STATUS_TEXT, unit_text, with_error
 
 QUANTITIES = {
@@ -128,8 +129,12 @@ def map_figure(
     scheme: Scheme,
     limits: str = "p1",
     by_hand: tuple[float | None, float | None] = (None, None),
+    pins: Mapping[str, tuple[int, int]] | None = None,
 ) -> go.Figure:
-    """One map as displayed, x to the right, y down, in um, 1:1; see :data:`LIMITS` for ``limits``."""
+    """One map as displayed, x to the right, y down, in um, 1:1; see :data:`LIMITS` for ``limits``.
+
+    ``pins`` are names and (row, col) of points whose patterns are kept.
+    """
     figure = go.Figure(layout={"template": template(scheme)})
     if key == STATUS:
         figure.add_trace(status_trace(scan))
@@ -140,6 +145,7 @@ def map_figure(
     if scan.outline is not None:
         figure.add_traces(outline_traces(scan.outline))
     _add_positions(figure, scan)
+    _add_pins(figure, scan, pins or {})
     x_range, y_range = extent_um(scan.grid)
     physical_axes(figure, x_range=x_range, y_range=y_range)
     add_scale_bar(figure, x_range=x_range, y_range=y_range)
@@ -205,10 +211,15 @@ def _detail(scan: XrayReduction, what: Shown) -> npt.NDArray[np.str_]:
 
 
 def value_text(value: float, error: float, unit: str) -> str:
-    """A value with its uncertainty, or to four digits where it has none."""
+    """A value with its uncertainty, or to four digits where it has none; degrees without a space."""
     if np.isfinite(error) and error > 0:
-        return with_error(value, error, unit)
-    return f"{value:,.0f} {unit}".strip() if abs(value) >= 1e4 else f"{value:.4g} {unit}".strip()
+        return with_error(value, error) + suffix(unit)
+    return (f"{value:,.0f}" if abs(value) >= 1e4 else f"{value:.4g}") + suffix(unit)
+
+
+def suffix(unit: str) -> str:
+    """What follows a number: nothing, the degree sign at once, or a space and the unit."""
+    return unit if unit in {"", "°"} else f" {unit}"
 
 
 def status_trace(scan: XrayReduction) -> go.Heatmap:
@@ -258,6 +269,25 @@ def _add_positions(figure: go.Figure, scan: XrayReduction) -> None:
             name="positions",
         )
     )
+
+
+def _add_pins(figure: go.Figure, scan: XrayReduction, pins: Mapping[str, tuple[int, int]]) -> None:
+    x, y = scan.grid.positions_um()
+    for name, place in pins.items():
+        figure.add_annotation(
+            x=float(x[place]),
+            y=float(y[place]),
+            text=name,
+            name=f"pin {name}",
+            ax=14,
+            ay=-16,
+            arrowhead=6,
+            arrowwidth=1.5,
+            arrowcolor=CURSOR,
+            bgcolor=CURSOR,
+            borderpad=2,
+            font={"color": "#ffffff", "size": 11},
+        )
 
 
 def _has(values: Array | None) -> bool:

@@ -108,7 +108,11 @@ def positions_figure(scan: XrayReduction, *, scheme: Scheme, stacked: bool) -> g
         type="log",
         exponentformat="power",
     )
-    return figure.update_layout(margin={"l": 8, "r": 8, "t": 26, "b": 8}, uirevision=f"positions{stacked}")
+    return figure.update_layout(
+        margin={"l": 8, "r": 8, "t": 8, "b": 8},
+        legend={"orientation": "v", "x": 1.01, "y": 1, "yanchor": "top"},
+        uirevision=f"positions{stacked}",
+    )
 
 
 def _add_position(figure: go.Figure, position: Position, q: Array, factor: float, colour: str) -> None:

@@ -1,0 +1,257 @@
+"""X-ray nanodiffraction of one sample: maps, the pattern at any point, profiles, averages, geometry."""
+
+from __future__ import annotations
+
+import dash
+import plotly.graph_objects as go
+from dash import Dash, Input, Output, State, ctx, dcc, html, no_update
+from dash.development.base_component import Component
+
+from analysis.records import Result, XrayReduction
+from app import routes_instruments
+from app.figures import xray_maps, xray_pattern
+from app.figures.theme import Scheme
+from app.library import library
+from app.pages import instrument, parts, xray_facts, xray_point
+from app.pages.instrument import asked, choice, chosen, number, numbers
+
+LIMITS = (("p1", "1–99 %"), ("p5", "5–95 %"), ("p0", "all values"), ("hand", "by hand"))
+PERIOD = ("period", "whole turn")
+AXES = (("px", "px"), ("q", "nm⁻¹"))
+STACKING = (("stacked", "stacked"), ("over", "overlaid"))
+FIRST_MAP = "a_sc"
+
+
+def register(app: Dash) -> None:
+    """Put the page, its addresses of bytes and its callbacks on ``app``."""
+    dash.register_page(
+        __name__,
+        path_template="/s/<sample_id>/xray",
+        order=10,
+        title="X-ray - Triptych",
+        layout=layout,
+        name="X-ray",
+    )
+    routes_instruments.add_routes(app.server)
+    _register_map(app)
+    xray_point.register(app)
+
+    @app.callback(
+        Output("positions", "figure"),
+        Input(parts.view("ro"), "value"),
+        Input(parts.view("xn"), "value"),
+        State("sample", "data"),
+        prevent_initial_call=True,
+    )
+    def show_positions(stacking: str, wanted: str, sample_id: str) -> go.Figure:
+        scan = chosen(library().result(sample_id).xray, wanted)
+        return xray_pattern.positions_figure(scan, scheme=parts.current_scheme(), stacked=stacking != "over")
+
+    @app.callback(
+        Output("average", "figure"),
+        Output("polar", "figure"),
+        Output("xray-facts", "children"),
+        Input(parts.view("ga"), "value"),
+        Input(parts.view("xn"), "value"),
+        State("sample", "data"),
+        prevent_initial_call=True,
+    )
+    def show_averages(axes: str, wanted: str, sample_id: str):
+        scan = chosen(library().result(sample_id).xray, wanted)
+        return *_averages(scan, axes, parts.current_scheme()), xray_facts.panels(scan)
+
+
+def _register_map(app: Dash) -> None:
+    @app.callback(
+        Output("xray-map", "figure"),
+        Output("hand-limits", "className"),
+        Input(parts.view("xq"), "value"),
+        Input(parts.view("lim"), "value"),
+        Input(parts.view("lo"), "value"),
+        Input(parts.view("hi"), "value"),
+        Input(parts.view("xn"), "value"),
+        Input(parts.view("a"), "value"),
+        Input(parts.view("b"), "value"),
+        State("sample", "data"),
+        prevent_initial_call=True,
+    )
+    def show_map(
+        key: str, limits: str, low: object, high: object, wanted: str, a: str, b: str, sample_id: str
+    ):
+        view = {"xq": key, "lim": limits, "lo": low, "hi": high, "a": a, "b": b}
+        scan = chosen(library().result(sample_id).xray, wanted)
+        return _map(scan, view, parts.current_scheme()), _hand_class(limits)
+
+    @app.callback(
+        Output(parts.view("lo"), "value"),
+        Output(parts.view("hi"), "value"),
+        Output(parts.view("lim"), "data"),
+        Input(parts.view("xq"), "value"),
+        Input(parts.view("lim"), "value"),
+        Input(parts.view("xn"), "value"),
+        State(parts.view("lo"), "value"),
+        State("sample", "data"),
+        prevent_initial_call=True,
+    )
+    def offer_limits(key: str, limits: str, wanted: str, low: object, sample_id: str):
+        scan = chosen(library().result(sample_id).xray, wanted)
+        options = _limit_data(key)
+        if limits != "hand" or key == xray_maps.STATUS:
+            return "", "", options
+        asked_now = ctx.triggered_id == parts.view("lim") and number(low) is not None
+        return (no_update, no_update, options) if asked_now else (*_rounded_limits(scan, key), options)
+
+
+def layout(sample_id: str = "", **query: object) -> Component:
+    """The page of one sample; ``query`` is the view that the address asks for."""
+    result = instrument.result_or_page(sample_id, "xray")
+    if not isinstance(result, Result):
+        return result
+    view, scheme = asked(query), parts.current_scheme()
+    scan = chosen(result.xray, view.get("xn"))
+    return html.Div(
+        [
+            dcc.Store(id="sample", data=sample_id),
+            html.H1(f"{result.title or sample_id}: X-ray", className="visually-hidden"),
+            html.Div(
+                [_map_panel(result, scan, view, scheme), xray_point.panel(result, scan, view, scheme)],
+                className="xray-top",
+            ),
+            html.Div(_profile_panels(result, scan, view, scheme), className="xray-middle"),
+            html.Div(xray_facts.panels(scan), id="xray-facts", className="facts-row"),
+        ],
+        className="instrument",
+        **{"data-linked": sample_id, "data-version": library().version(sample_id)},
+    )
+
+
+def _map_panel(result: Result, scan: XrayReduction, view: dict[str, str], scheme: Scheme) -> Component:
+    key = _key(scan, view.get("xq"))
+    limits = view.get("lim", "")
+    hand = html.Div(
+        [
+            instrument.number_input("lo", number(view.get("lo")), label="Lower colour limit"),
+            html.Span("to", className="control-name"),
+            instrument.number_input("hi", number(view.get("hi")), label="Upper colour limit"),
+        ],
+        id="hand-limits",
+        className=_hand_class(limits),
+    )
+    known = [one["value"] for one in _limit_data(key)]
+    colour = parts.select(
+        "lim", limits if limits in known else "p1", [*LIMITS, PERIOD], label="Colour limits"
+    )
+    colour.data, colour.w = _limit_data(key), 104
+    return parts.panel(
+        "X-ray",
+        parts.linked_graph(
+            "xray-map",
+            _map(scan, view, scheme),
+            modality="xray",
+            label="X-ray map; the arrow keys move the cursor, Enter pins the pattern",
+        ),
+        modality="xray",
+        controls=[
+            instrument.grouped_select("xq", key, xray_maps.offered(scan), label="Map"),
+            html.Span("colours", className="control-name"),
+            colour,
+            hand,
+            numbers("xn", result.xray, view.get("xn"), label="Scan"),
+        ],
+        actions=parts.actions(result.sample_id, "xray-map", "xray_maps", f"xray_{key}"),
+        testid="panel-xray",
+    )
+
+
+def _profile_panels(
+    result: Result, scan: XrayReduction, view: dict[str, str], scheme: Scheme
+) -> list[Component]:
+    stacking, axes = choice(view.get("ro"), STACKING), choice(view.get("ga"), AXES)
+    average, polar = _averages(scan, axes, scheme)
+    name, address = result.sample_id, f"/csv/{result.sample_id}/xray/{scan.index}"
+    return [
+        parts.panel(
+            "Radial profiles, centre to edge",
+            parts.graph(
+                "positions",
+                xray_pattern.positions_figure(scan, scheme=scheme, stacked=stacking == "stacked"),
+                label="Radial profiles of Pos1 at the centre to Pos5 at the edge",
+            )
+            if scan.positions
+            else parts.quiet("No line from centre to edge was found: there is no outline."),
+            controls=[parts.switch("ro", stacking, STACKING, label="Curves")],
+            actions=parts.actions(name, "positions", "xray_radial", "xray_radial"),
+            testid="panel-radial",
+        ),
+        parts.panel(
+            "Averaged pattern",
+            parts.graph("average", average, label="Averaged pattern on the detector"),
+            controls=[parts.switch("ga", axes, AXES, label="Axes of the averaged pattern")],
+            actions=[
+                instrument.file_link(
+                    f"{address}/average.csv",
+                    f"{name}_average_pattern.csv",
+                    text="CSV",
+                    testid="csv-average_pattern",
+                ),
+                *parts.picture_buttons("average", f"{name}_average_pattern"),
+            ],
+            testid="panel-average",
+        ),
+        parts.panel(
+            "I(q, φ)",
+            parts.graph("polar", polar, label="Averaged intensity over q and phi"),
+            actions=[
+                instrument.file_link(
+                    f"{address}/polar.csv",
+                    f"{name}_polar_average.csv",
+                    text="CSV",
+                    testid="csv-polar_average",
+                ),
+                *parts.picture_buttons("polar", f"{name}_polar_average"),
+            ],
+            testid="panel-polar",
+        ),
+    ]
+
+
+def _map(scan: XrayReduction, view: dict[str, object], scheme: Scheme) -> go.Figure:
+    shape = scan.grid.shape
+    pins = {name.upper(): xray_point.pin(str(view.get(name) or ""), shape) for name in ("a", "b")}
+    return xray_maps.map_figure(
+        scan,
+        _key(scan, view.get("xq")),
+        scheme=scheme,
+        limits=str(view.get("lim") or "p1"),
+        by_hand=(number(view.get("lo")), number(view.get("hi"))),
+        pins={name: place for name, place in pins.items() if place is not None},
+    )
+
+
+def _averages(scan: XrayReduction, axes: str, scheme: Scheme) -> tuple[go.Figure, go.Figure]:
+    return (
+        xray_pattern.average_figure(scan, scheme=scheme, in_q=axes == "q"),
+        xray_pattern.iq_phi_figure(scan, scheme=scheme),
+    )
+
+
+def _key(scan: XrayReduction, wanted: object) -> str:
+    known = xray_maps.keys_offered(scan)
+    first = FIRST_MAP if FIRST_MAP in known else known[0]
+    return wanted if isinstance(wanted, str) and wanted in known else first
+
+
+def _limit_data(key: str) -> list[dict[str, str]]:
+    """Choices of colour limits: a whole turn is offered for the cyclic quantity alone."""
+    options = [*LIMITS[:3], PERIOD, *LIMITS[3:]] if key == "psi" else LIMITS
+    return [{"value": value, "label": text} for value, text in options]
+
+
+def _hand_class(limits: str) -> str:
+    return "hand-limits" if limits == "hand" else "hand-limits hand-limits-off"
+
+
+def _rounded_limits(scan: XrayReduction, key: str) -> tuple[float, float]:
+    what = xray_maps.shown(scan, _key(scan, key))
+    low, high = xray_maps.limits_of(what, "p1", by_hand=(None, None))
+    return float(f"{low:.4g}"), float(f"{high:.4g}")

@@ -1,0 +1,116 @@
+"""What stands below the X-ray figures: geometry and its sources, uncertainties, points by status."""
+
+from __future__ import annotations
+
+import numpy as np
+from dash import html
+from dash.development.base_component import Component
+
+from analysis.records import XRAY_STATUS, XrayReduction
+from analysis.units import energy_kev_from_wavelength
+from app.figures.words import STATUS_TEXT, unit_text, with_error
+from app.figures.xray_maps import QUANTITIES, STATUS_COLOUR, suffix
+from app.pages.instrument import facts, listed
+
+QUOTED = ("a_sc", "a1", "a2", "gamma", "psi")
+
+
+def panels(scan: XrayReduction) -> list[Component]:
+    """The panels of facts about one scan."""
+    return [
+        facts("Geometry", ("", "value", "from"), geometry_rows(scan), testid="geometry"),
+        facts(
+            "Uncertainty",
+            ("", "statistical, median", "systematic"),
+            uncertainty_rows(scan),
+            testid="uncertainty",
+        ),
+        facts("Points", ("status", "n", "meaning"), status_rows(scan), testid="points"),
+        facts(
+            "Positions",
+            ("", "place", "q (nm⁻¹)", "⟨a_SC⟩ (nm)"),
+            position_rows(scan),
+            testid="positions-table",
+        ),
+        listed("Notes", scan.notes, nothing="Nothing to note."),
+    ]
+
+
+def geometry_rows(scan: XrayReduction) -> list[tuple[str, ...]]:
+    """Name, value and source of everything that turns pixels into q."""
+    at, source = scan.geometry, scan.geometry.sources
+    distance = with_error(at.distance_mm, at.distance_err_mm) if at.distance_err_mm else f"{at.distance_mm:g}"
+    pixel = " × ".join(f"{size:g}" for size in at.pixel_size_um)
+    pixel += f" µm ± {at.pixel_size_err_pct:g} %" if at.pixel_size_err_pct else " µm"
+    rows = [
+        (
+            "Wavelength",
+            f"{at.wavelength_nm:.5g} nm ({energy_kev_from_wavelength(at.wavelength_nm):.4g} keV)",
+            source.get("wavelength_nm", ""),
+        ),
+        ("Distance", f"{distance} mm", source.get("distance_mm", "")),
+        ("Pixel", pixel, source.get("pixel_size_um", "")),
+        (
+            "Beam centre",
+            f"column {at.beam_center_px[0]:.2f}, row {at.beam_center_px[1]:.2f}",
+            source.get("beam_center_px", ""),
+        ),
+        ("Detector", f"{at.shape[0]} × {at.shape[1]} px", ""),
+        ("Region kept", f"from row {scan.region[0]}, column {scan.region[1]}", "saxs_q_max_per_nm"),
+    ]
+    if any(at.rotations_rad):
+        rows.append(("Rotations", ", ".join(f"{turn:.4g}" for turn in at.rotations_rad) + " rad", ".poni"))
+    rows.append(("Grid", _grid_text(scan), scan.frames_path))
+    return rows
+
+
+def _grid_text(scan: XrayReduction) -> str:
+    along, across = scan.grid.cell_um
+    return f"{scan.grid.shape[0]} × {scan.grid.shape[1]} points, {across:g} × {along:g} µm"
+
+
+def uncertainty_rows(scan: XrayReduction) -> list[tuple[str, ...]]:
+    """Median statistical error of the points that have one, beside the systematic that all share."""
+    rows = []
+    for name in QUOTED:
+        shown = scan.maps.get(name)
+        if shown is None:
+            continue
+        unit = suffix(unit_text(shown.unit))
+        errors = shown.errors[np.isfinite(shown.errors)] if shown.errors is not None else np.array([])
+        median = f"± {np.median(errors):.2g}{unit}" if errors.size else "–"
+        common = scan.systematic.get(name)
+        rows.append((QUANTITIES[name], median, "–" if common is None else f"± {common:.2g}{unit}"))
+    shift = scan.maps.get("a_sc_shift")
+    if shift is not None and np.isfinite(shift.values).any():
+        values = shift.values[np.isfinite(shift.values)]
+        rows.append(("Form factor", "not applied", f"{values.min():+.2g} to {values.max():+.2g} nm"))
+    return rows
+
+
+def status_rows(scan: XrayReduction) -> list[tuple[object, ...]]:
+    """Every status that occurs with its colour, number and meaning."""
+    return [
+        (
+            [
+                html.Span(className="swatch", style={"background": STATUS_COLOUR[name]}),
+                f" {name.replace('_', ' ')}",
+            ],
+            f"{count}",
+            STATUS_TEXT[name],
+        )
+        for code, name in enumerate(XRAY_STATUS)
+        if (count := int((scan.status == code).sum()))
+    ]
+
+
+def position_rows(scan: XrayReduction) -> list[tuple[object, ...]]:
+    """Place, first-order q and lattice constant of Pos1 (centre) to Pos5 (edge)."""
+    rows = []
+    for place in scan.positions:
+        error = scan.maps["a_sc"].errors
+        sigma = None if error is None else float(error[place.row, place.col])
+        q = f"{place.q_per_nm:.3f}" if np.isfinite(place.q_per_nm) else "–"
+        where = f"{place.x_um:.2f}, {place.y_um:.2f}"
+        rows.append((place.name, where, q, html.Span(with_error(place.a_sc_nm, sigma), className="nowrap")))
+    return rows
