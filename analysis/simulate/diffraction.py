@@ -36,6 +36,8 @@ DIFFUSE_COUNTS = 0.18
 """Counts per pixel at q = 0 of nanocrystals that scatter each for itself."""
 
 IDEAL_DIFFUSE_COUNTS = 0.03
+IDEAL_PHOTONS = 1500.0
+"""Diffuse counts per pixel and photons of a first-order peak without a form factor, wherever it lies."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,7 +77,7 @@ class Diffraction:
         shape = PeakShape(
             sigma_q_per_nm=preset.sigma_q_per_nm,
             mosaic_rad=float(np.deg2rad(preset.mosaic_deg)),
-            photons=preset.photons,
+            photons=IDEAL_PHOTONS if form_factor is None else preset.photons,
             form_factor=form_factor,
         )
         q, _ = detector.polar_grid

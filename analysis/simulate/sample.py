@@ -77,10 +77,10 @@ def simulate_sample(
 ) -> None:
     """Simulate a preset into ``folder`` itself: sample.toml, raw files, truth.h5.
 
-    ``ideal`` makes the first-order X-ray peaks plain Gaussians in (q, phi), without form factor, second order
-    or a spread of lattices under the beam. The same seed gives the same bytes, whatever the number of
-    ``workers``. ``progress`` is called with what is done and the total. Raises ValueError for a preset or a
-    scale that there is not.
+    ``ideal`` makes the first-order X-ray peaks plain Gaussians in (q, phi) of 1500 photons, without form
+    factor, second order or a spread of lattices under the beam. The same seed gives the same bytes,
+    whatever the number of ``workers``. ``progress`` is called with what is done and the total. Raises
+    ValueError for a preset or a scale that there is not.
     """
     if preset not in PRESETS or scale not in EXTENTS:
         known = f"a preset of {list(PRESETS)} and a scale of {list(EXTENTS)}"
