@@ -12,9 +12,9 @@ from typing import Any, Literal, TypeVar
 import flask
 import numpy as np
 import numpy.typing as npt
-from analysis.io.results import read_pattern, read_result
 
 from analysis.errors import TriptychError
+from analysis.io.results import read_pattern, read_result
 from analysis.io.sample_file import FILE_NAME, ID_PATTERN, read_sample
 from analysis.records import Measured, Result
 
@@ -196,7 +196,8 @@ def library() -> Library:
 
 
 def _is_id(name: str) -> bool:
-    return ID_PATTERN.fullmatch(name) is not None and name not in {".", ".."}
+    """Whether a name may be a sample's; hidden ones belong to work that is under way."""
+    return ID_PATTERN.fullmatch(name) is not None and not name.startswith(".")
 
 
 def _fingerprint(path: Path) -> Fingerprint:

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from typing import TypeVar
 
 import numpy as np
-import plotly.io
 from flask import Flask, Response, abort, request
 
 from analysis.errors import TriptychError
@@ -45,7 +44,7 @@ def healthz() -> Response:
 
 def templates() -> Response:
     """The figure templates of both colour schemes, for a change of scheme without the server."""
-    both = {scheme: json.loads(plotly.io.to_json(template(scheme))) for scheme in SCHEMES}
+    both = {scheme: template(scheme).to_plotly_json() for scheme in SCHEMES}
     return _kept_long(Response(json.dumps(both), mimetype="application/json"))
 
 

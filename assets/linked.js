@@ -680,7 +680,7 @@
   }
 
   window.dash_clientside = Object.assign({}, window.dash_clientside, { triptych: { keepView, compareLink } });
-  window.triptychLinked = { point, state };
+  window.triptychLinked = { point, draw, state };
 
   new MutationObserver(() => {
     load();
