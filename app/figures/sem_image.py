@@ -167,7 +167,8 @@ def _add_regions(
 ) -> None:
     place = np.clip((np.nan_to_num(values) - limits[0]) / (limits[1] - limits[0]), 0.0, 1.0)
     colours = sample_colorscale(SCALE, place.tolist()) if place.size else []
-    for number, (region, value, colour) in enumerate(zip(image.regions, values, colours, strict=True)):
+    drawn = list(zip(range(values.size), image.regions, values, colours, strict=True))
+    for number, region, value, colour in sorted(drawn, key=lambda one: one[0] == selected):
         known, chosen = bool(np.isfinite(value)), number == selected
         x0, y0, size = (length * UM_PER_NM for length in (region.x_nm, region.y_nm, region.size_nm))
         figure.add_shape(
@@ -176,6 +177,7 @@ def _add_regions(
             x1=x0 + size,
             y0=y0,
             y1=y0 + size,
+            layer="between",
             name="selected" if chosen else "region",
             fillcolor=(colour if known else FAILED).replace("rgb(", "rgba(").replace(")", ", 0.38)")
             if filled and known
@@ -191,7 +193,7 @@ def _add_regions(
 def against_s_figure(image: SemReduction, *, scheme: Scheme, selected: int | None = None) -> go.Figure:
     """1/dk and <a_SC> of every region against s (0 edge, 1 centre), with bars; ``selected`` is ringed."""
     figure = go.Figure(layout={"template": template(scheme)})
-    for quantity, colour, symbol in (("spacing", SEM, "square"), ("a_sc", A_SC_COLOUR, "diamond")):
+    for quantity, colour, symbol in (("spacing", SEM, "square"), ("a_sc", A_SC_COLOUR, "diamond-open")):
         figure.add_trace(_points(image, quantity, colour, symbol))
     if selected is not None and np.isfinite(image.regions[selected].spacing_nm):
         region = image.regions[selected]
@@ -229,7 +231,7 @@ def _points(image: SemReduction, quantity: str, colour: str, symbol: str) -> go.
         y=[value for value, _ in values],
         mode="markers",
         name=QUANTITIES[quantity],
-        marker={"symbol": symbol, "size": 7, "color": colour},
+        marker={"symbol": symbol, "size": 11 if symbol.endswith("open") else 7, "color": colour},
         error_x={**bars, "array": [region.s_err for _, region in kept]},
         error_y={**bars, "array": [error for _, error in values]},
         customdata=[number for number, _ in kept],

@@ -13,7 +13,7 @@ N_CORNERS = 181
 
 
 def spectrum_figure(region: SemRegion, *, scheme: Scheme) -> go.Figure:
-    """log10 of the background-divided power over (kx, ky) in 1/nm, k y down, 1:1.
+    """log10 of the background-divided power over (kx, ky) in 1/nm, ky down, 1:1; colours begin at background.
 
     Circles mark the lattice vectors +-k1, +-k2; the dotted ring is the first order, delta_k.
     """
@@ -21,7 +21,7 @@ def spectrum_figure(region: SemRegion, *, scheme: Scheme) -> go.Figure:
     k = (np.arange(n) - n // 2) * (region.spectrum_k_max_per_nm / (n // 2))
     with np.errstate(divide="ignore"):
         z = np.log10(np.maximum(region.spectrum, 1e-3)).astype(np.float32)
-    low, high = (float(limit) for limit in np.percentile(z, (5.0, 99.95)))
+    low, high = 0.0, float(np.percentile(z, 99.97))
     figure = go.Figure(layout={"template": template(scheme)})
     figure.add_trace(
         go.Heatmap(
@@ -29,7 +29,7 @@ def spectrum_figure(region: SemRegion, *, scheme: Scheme) -> go.Figure:
             y=k.astype(np.float32),
             z=z,
             zmin=low,
-            zmax=max(high, low + 0.1),
+            zmax=max(high, low + 0.5),
             colorscale=SCALE,
             colorbar={"title": {"text": "log₁₀ power"}},
             hovertemplate="kₓ %{x:.4f}, k_y %{y:.4f} 1/nm<br>10^%{z:.2f}<extra></extra>",

@@ -140,6 +140,13 @@ def number_input(
     )
 
 
+def configured(box: html.Div, **settings: object) -> html.Div:
+    """A box with a graph whose shared settings are added to."""
+    graph = box.children[0] if isinstance(box.children, list) else box.children
+    graph.config = {**graph.config, **settings}
+    return box
+
+
 def file_link(address: str, name: str, *, text: str, testid: str, link_id: str | None = None) -> html.A:
     """Link that downloads something other than one of the tables of a sample."""
     marks = {"id": link_id} if link_id else {}
