@@ -9,7 +9,7 @@ import numpy.typing as npt
 from scipy import ndimage
 
 from analysis.afm.crystal import find_crystal, ground_of
-from analysis.afm.levelling import Plane, ground_plane
+from analysis.afm.levelling import Plane, fitted_plane, ground_plane
 from analysis.records import Array
 
 Mask = npt.NDArray[np.bool_]
@@ -73,17 +73,20 @@ def whole_field(height_nm: Array) -> LevelledField:
 
 def _over_ground(height_nm: Array, ground: Mask) -> tuple[Array, tuple[str, ...], tuple[str, ...]]:
     """Height over the plane through the ground, or through everything where there is no ground."""
-    if not np.isfinite(height_nm).any():
+    finite = np.isfinite(height_nm)
+    if not finite.any():
         return height_nm, (), ()
-    for where, name in ((ground, "the ground around it"), (np.isfinite(height_nm), "the whole field")):
-        try:
-            plane = ground_plane(height_nm, where)
-        except ValueError:
-            continue
-        relative = name == "the whole field"
-        notes = ("no ground in the field: height counts from the mean plane",) if relative else ()
-        return height_nm - plane.over(height_nm.shape), (_plane_taken(plane, name),), notes
-    return height_nm, (), ("too few pixels for a plane: the height is not levelled",)
+    try:
+        plane = ground_plane(height_nm, ground)
+        return height_nm - plane.over(height_nm.shape), (_plane_taken(plane, "the ground around it"),), ()
+    except ValueError:
+        pass
+    try:
+        plane = fitted_plane(height_nm, finite)
+    except ValueError:
+        return height_nm, (), ("too few pixels for a plane: the height is not levelled",)
+    note = "no ground in the field: height counts from the mean plane"
+    return height_nm - plane.over(height_nm.shape), (_plane_taken(plane, "the whole field"),), (note,)
 
 
 def _plane_taken(plane: Plane, where: str) -> str:

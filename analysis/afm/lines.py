@@ -2,9 +2,12 @@
 
 Positions are x to the right, y down, from the field's top-left corner; a pixel's centre is (col + 0.5) dx.
 
-``gwyddion``: end points floored to pixel indices; ``n = round(hypot(|dcol| + 1, |drow| + 1))`` points evenly
-from the centre of one pixel to that of the other; the nearest pixel's value (Gwyddion's "round").
-``exact``: the line as it was drawn, points at most a pixel apart, bilinear between the centres of pixels.
+``gwyddion``: as Gwyddion 2.62 does, to the digit. End points floored to pixel indices;
+``n = round(hypot(|dcol| + 1, |drow| + 1))`` points evenly from the centre of one pixel to that of the other;
+the nearest pixel's value (its "round" interpolation). Points across a thick line are one sampling step
+apart, not one pixel, and where they would leave the field the line's own value stands in for them.
+``exact``: the line as it was drawn, points at most a pixel apart along it and a pixel apart across it,
+bilinear between the centres of pixels; points off the field are left out.
 """
 
 from __future__ import annotations
@@ -26,7 +29,7 @@ TOLERANCE_PX = 1e-6
 
 @dataclass(frozen=True, kw_only=True)
 class Samples:
-    """Where a line is sampled: fractional indices (n,), pixel centres at integers.
+    """Where a line is sampled: positions (n,) in pixels from the top-left corner, centres at halves.
 
     ``across_row``, ``across_col`` (thickness,) are added to each for the points across the line that are
     averaged. ``distance_um`` (n,) counts from the first point; ``thickness_nm`` is the width averaged over.
@@ -76,28 +79,43 @@ def line_samples(
 
 def values_along(values: Array, samples: Samples) -> Array:
     """Values (n,) of a field (rows, cols) along a line, the mean across its thickness; NaN off the field."""
-    rows, cols = values.shape
     row = samples.row[:, None] + samples.across_row
     col = samples.col[:, None] + samples.across_col
-    inside = (row >= -0.5) & (row <= rows - 0.5) & (col >= -0.5) & (col <= cols - 0.5)
-    row, col = np.clip(row, 0.0, rows - 1.0), np.clip(col, 0.0, cols - 1.0)
     if samples.convention == "gwyddion":
-        taken = values[np.floor(row + 0.5).astype(np.intp), np.floor(col + 0.5).astype(np.intp)]
-    else:
-        taken = _bilinear(values, row, col)
+        return _nearest_mean(values, samples, row, col)
+    rows, cols = values.shape
+    slack = TOLERANCE_PX
+    inside = (row >= -slack) & (row <= rows + slack) & (col >= -slack) & (col <= cols + slack)
+    taken = _bilinear(values, np.clip(row - 0.5, 0.0, rows - 1.0), np.clip(col - 0.5, 0.0, cols - 1.0))
     total = inside.sum(axis=1)
-    summed = np.where(inside, taken, 0.0).sum(axis=1)
     mean = np.full(total.shape, np.nan)
-    np.divide(summed, total, out=mean, where=total > 0)
+    np.divide(np.where(inside, taken, 0.0).sum(axis=1), total, out=mean, where=total > 0)
     return mean
 
 
+def _nearest_mean(values: Array, samples: Samples, row: Array, col: Array) -> Array:
+    """Mean (n,) of nearest pixels at ``row``, ``col`` (n, thickness), by Gwyddion's rule at the border.
+
+    It takes a neighbour for off the field from half a pixel before the centre of the last row or column on.
+    """
+    own = _nearest(values, samples.row, samples.col)
+    if samples.across_row.size == 1:
+        return own
+    inside = (row >= 0.0) & (row < values.shape[0] - 1) & (col >= 0.0) & (col < values.shape[1] - 1)
+    return np.asarray(np.where(inside, _nearest(values, row, col), own[:, None]).mean(axis=1))
+
+
+def _nearest(values: Array, row: Array, col: Array) -> Array:
+    at = [
+        np.clip(np.floor(place).astype(np.intp), 0, length - 1)
+        for place, length in zip((row, col), values.shape, strict=True)
+    ]
+    return np.asarray(values[at[0], at[1]])
+
+
 def _bilinear(values: Array, row: Array, col: Array) -> Array:
-    """Value between the four nearest pixels; a pixel that has no weight may be NaN."""
-    row0, col0 = (
-        np.clip(np.floor(index).astype(np.intp), 0, max(length - 2, 0))
-        for index, length in zip((row, col), values.shape, strict=True)
-    )
+    """Value between the four nearest pixels, indices in the field; a pixel without weight may be NaN."""
+    row0, col0 = np.floor(row).astype(np.intp), np.floor(col).astype(np.intp)
     down, right = row - row0, col - col0
     total = np.zeros(row.shape)
     for i, weight_row in ((0, 1.0 - down), (1, down)):
@@ -130,8 +148,8 @@ def line_profile(
         thickness_nm=samples.thickness_nm,
         ends_um=ends_um,
         distance_um=samples.distance_um,
-        x_um=grid.x0_um + samples.col * grid.col_step_um[0],
-        y_um=grid.y0_um + samples.row * grid.row_step_um[1],
+        x_um=grid.x0_um + (samples.col - 0.5) * grid.col_step_um[0],
+        y_um=grid.y0_um + (samples.row - 0.5) * grid.row_step_um[1],
         height_nm=values_along(height_nm, samples),
         modulus_gpa=values_along(modulus_gpa, samples),
         s=unknown,
@@ -147,18 +165,19 @@ def _gwyddion_samples(ends_um: Ends, grid: PixelGrid, thickness_px: int, points:
     d_row, d_col = row1 - row0, col1 - col0
     own = math.floor(math.hypot(abs(d_col) + 1, abs(d_row) + 1) + 0.5)
     n = own if points is None else points
-    share = np.arange(n) / max(n - 1, 1)
-    length_px = math.hypot(d_row, d_col)
-    down, right = (d_col / length_px, -d_row / length_px) if length_px else (1.0, 0.0)
-    offsets = np.arange(thickness_px, dtype=np.float64) - (thickness_px - 1) // 2
+    # Multiplied by the reciprocal, not divided: points halfway between pixels then fall as in Gwyddion.
+    share = 1.0 / max(n - 1, 1)
+    step_row, step_col = d_row * share, d_col * share
+    along = np.arange(n, dtype=np.float64)
+    across = np.arange(thickness_px, dtype=np.float64) - (thickness_px - 1) // 2
     dx, dy = grid.cell_um
     return Samples(
-        row=row0 + share * d_row,
-        col=col0 + share * d_col,
-        across_row=offsets * down,
-        across_col=offsets * right,
-        distance_um=share * math.hypot(d_col * dx, d_row * dy),
-        thickness_nm=thickness_px * math.hypot(down * dy, right * dx) * NM_PER_UM,
+        row=row0 + 0.5 + along * step_row,
+        col=col0 + 0.5 + along * step_col,
+        across_row=across * step_col,
+        across_col=-across * step_row,
+        distance_um=along * share * math.hypot(d_col * dx, d_row * dy),
+        thickness_nm=thickness_px * math.hypot(step_col * dy, step_row * dx) * NM_PER_UM,
         convention="gwyddion",
     )
 
@@ -175,8 +194,8 @@ def _exact_samples(ends_um: Ends, grid: PixelGrid, thickness_px: int, points: in
     offsets_um = (np.arange(thickness_px, dtype=np.float64) - 0.5 * (thickness_px - 1)) * pixel_um
     row, col = grid.indices_at(x0 + share * (x1 - x0), y0 + share * (y1 - y0))
     return Samples(
-        row=row,
-        col=col,
+        row=row + 0.5,
+        col=col + 0.5,
         across_row=offsets_um * down / dy,
         across_col=offsets_um * right / dx,
         distance_um=share * length_um,

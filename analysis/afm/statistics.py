@@ -21,27 +21,31 @@ PERCENTILES = (5, 95)
 def field_statistics(
     *, modulus_gpa: Array | None, height_nm: Array | None, counted: Mask
 ) -> dict[str, Measured]:
-    """Statistics of modulus and height over the counted pixels, arrays (rows, cols).
+    """Statistics of modulus and height over the counted pixels, arrays (rows, cols), by name.
 
-    ``modulus`` and ``height`` hold the mean with its spread (ddof = 0), error and number; ``modulus_median``,
-    ``modulus_mad`` (unscaled) and the percentiles ``modulus_p05``, ``modulus_p95`` have the number alone.
-    What was not measured is left out.
+    ``modulus_mean`` and ``height_mean`` carry spread (ddof = 0), error and number; ``modulus_std``,
+    ``modulus_median``, ``modulus_mad`` (unscaled) and the percentiles ``modulus_p05``, ``modulus_p95`` the
+    number alone. What was not measured is left out.
     """
     found: dict[str, Measured] = {}
     if modulus_gpa is not None and counted.any():
-        values = modulus_gpa[counted]
-        n = int(values.size)
-        median = float(np.median(values))
-        found["modulus"] = _mean(modulus_gpa, counted, "GPa")
-        found["modulus_median"] = Measured(value=median, unit="GPa", n=n)
-        mad = float(np.median(np.abs(values - median)))
-        found["modulus_mad"] = Measured(value=mad, unit="GPa", n=n)
-        for share in PERCENTILES:
-            value = float(np.percentile(values, share))
-            found[f"modulus_p{share:02d}"] = Measured(value=value, unit="GPa", n=n)
+        found["modulus_mean"] = _mean(modulus_gpa, counted, "GPa")
+        found |= _distribution(modulus_gpa[counted], name="modulus", unit="GPa")
     if height_nm is not None and counted.any():
-        found["height"] = _mean(height_nm, counted, "nm")
+        found["height_mean"] = _mean(height_nm, counted, "nm")
     return found
+
+
+def _distribution(values: Array, *, name: str, unit: str) -> dict[str, Measured]:
+    median = float(np.median(values))
+    numbers = {
+        "std": float(values.std()),
+        "median": median,
+        "mad": float(np.median(np.abs(values - median))),
+        **{f"p{share:02d}": float(np.percentile(values, share)) for share in PERCENTILES},
+    }
+    n = int(values.size)
+    return {f"{name}_{what}": Measured(value=value, unit=unit, n=n) for what, value in numbers.items()}
 
 
 def _mean(values: Array, counted: Mask, unit: str) -> Measured:

@@ -72,5 +72,5 @@ def status_map(*, inside: Mask, edge: Mask, clipped: Mask, masked: Mask, finite:
 
 
 def excluded_counts(status: Bytes) -> dict[str, int]:
-    """Pixels by reason; those outside the crystal are counted too."""
-    return {name: int((status == code).sum()) for code, name in enumerate(AFM_STATUS) if code}
+    """Pixels of the crystal that do not count, by reason."""
+    return {reason: int((status == AFM_STATUS.index(reason)).sum()) for reason in AFM_STATUS[2:]}
