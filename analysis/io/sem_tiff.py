@@ -221,7 +221,7 @@ def _grey(page: tifffile.TiffPage, values: npt.NDArray[np.generic]) -> Grey:
         values = _from_palette(values, np.asarray(page.colormap))
     grey = _unsigned(values)
     if page.photometric == tifffile.PHOTOMETRIC.MINISWHITE:
-        return np.asarray(np.iinfo(grey.dtype).max - grey, dtype=grey.dtype)
+        return np.invert(grey)
     return grey
 
 

@@ -23,7 +23,7 @@ ROWS_ABOVE = 5
 
 def bar_row(image: npt.NDArray[np.unsignedinteger]) -> int:
     """First row of the information bar burned into ``image`` (rows, cols); the number of rows without one."""
-    rows = image.shape[0]
+    rows = int(image.shape[0])
     first = int(rows * (1.0 - LOWER_SHARE))
     share = np.array([_largest_share(row) for row in image[first:]])
     for start in range(ROWS_ABOVE, share.size - MIN_ROWS + 1):

@@ -22,7 +22,11 @@ TOLERANCE_PERIODS = 0.6
 TOLERANCE_SHARE = 0.012
 """A peak belongs to a lattice point when it is this near: periods per region, and share of |k|."""
 
-MISSING_PENALTY = 0.5
+MISSING_PENALTY = 1.5
+"""Weight of a low point without a peak: more than that of a peak that noise can make."""
+
+MIN_EXPLAINED = 0.45
+REDUCTION_ROUNDS = 12
 RATIO_WIDTH = 0.03
 GAMMA_WIDTH_DEG = 2.0
 """How far |k1|/|k2| and gamma of real arrays stray from their type's ideal (drift, tilt, disorder)."""
@@ -49,18 +53,18 @@ class Geometry:
         return float(np.hypot(self.b[:, 0], self.b[:, 1]).mean())
 
 
-def lattice_indices(k: Array, basis: Array) -> tuple[npt.NDArray[np.int64], Array]:
-    """Nearest integers (n, 2) of peaks ``k`` (n, 2) in ``basis`` (2, 2), and how far off they are, (n,)."""
-    indices = np.rint(k @ np.linalg.inv(basis)).astype(np.int64)
-    off = k - indices @ basis
-    return indices, np.hypot(off[:, 0], off[:, 1])
+def lattice_indices(k: Array, bases: Array) -> tuple[npt.NDArray[np.int64], Array]:
+    """Nearest integers (..., n, 2) of peaks ``k`` (n, 2) in ``bases`` (..., 2, 2); how far off, (..., n)."""
+    indices = np.rint(k @ np.linalg.inv(bases))
+    off = k - indices @ bases
+    return indices.astype(np.int64), np.hypot(off[..., 0], off[..., 1])
 
 
-def explained_by(k: Array, basis: Array, *, size: int) -> npt.NDArray[np.bool_]:
-    """Which peaks ``k`` (n, 2), cycles per pixel of a region of ``size`` px, are points of the lattice."""
-    indices, off = lattice_indices(k, basis)
+def explained_by(k: Array, bases: Array, *, size: int) -> npt.NDArray[np.bool_]:
+    """Which peaks ``k`` (n, 2) of ``size`` px are points of each of the lattices (..., 2, 2): (..., n)."""
+    indices, off = lattice_indices(k, bases)
     near = off <= TOLERANCE_PERIODS / size + TOLERANCE_SHARE * np.hypot(k[:, 0], k[:, 1])
-    order = np.abs(indices).max(axis=1)
+    order = np.abs(indices).max(axis=-1)
     return np.asarray(near & (order > 0) & (order <= MAX_ORDER))
 
 
@@ -69,50 +73,57 @@ def find_lattice(k: Array, ratio: Array, *, size: int, floor: float, k_max: floa
 
     A peak weighs ``1 + ln(ratio / floor)``. A lattice is charged for each of its low points within ``k_max``
     that shows no peak, so that the coarsest lattice wins that explains what is there: the strongest peak may
-    be a harmonic, and is then explained by a weaker one at lower k.
+    be a harmonic, and is then explained by a weaker one at lower k. A lattice that explains less than
+    MIN_EXPLAINED of all the weight is none.
     """
+    pairs = np.array(list(combinations(range(len(k)), 2)), dtype=np.int64).reshape(-1, 2)
+    bases = k[pairs]
+    area = np.abs(_determinant(bases))
+    wide = area >= MIN_SINE * np.hypot(bases[..., 0], bases[..., 1]).prod(axis=1)
+    if not wide.any():
+        return None
+    bases, area = _all_reduced(bases[wide]), area[wide]
     weight = 1.0 + np.log(np.maximum(ratio / floor, 1.0))
-    best, best_score = None, -np.inf
-    for i, j in combinations(range(len(k)), 2):
-        pair = k[[i, j]]
-        lengths = np.hypot(pair[:, 0], pair[:, 1])
-        area = abs(float(np.linalg.det(pair)))
-        if area < MIN_SINE * float(lengths.prod()):
-            continue
-        basis = reduced(pair)
-        score = float(weight[explained_by(k, basis, size=size)].sum())
-        score -= MISSING_PENALTY * _missing(k, basis, size=size, k_max=k_max)
-        # Two lattices with one score differ by less than their tolerance: the coarser reciprocal one.
-        score += 1e-6 * area * size
-        if score > best_score:
-            best, best_score = basis, score
-    return best
+    explained = explained_by(k, bases, size=size) @ weight
+    # Two lattices with one score differ by less than their tolerance: the coarser reciprocal one.
+    score = explained - MISSING_PENALTY * _missing(k, bases, size=size, k_max=k_max) + 1e-6 * area * size
+    best = int(np.argmax(score))
+    if explained[best] < MIN_EXPLAINED * weight.sum():
+        return None
+    return np.asarray(bases[best])
 
 
-def _missing(k: Array, basis: Array, *, size: int, k_max: float) -> int:
-    """Low points of the lattice, of which +-k count once, without a peak."""
-    low = np.array([(1, 0), (0, 1), (1, 1), (1, -1)]) @ basis
-    lengths = np.hypot(low[:, 0], low[:, 1])
-    missing = 0
-    for point, length in zip(low, lengths, strict=True):
-        if length > k_max:
-            continue
-        off = np.minimum(np.hypot(*(k - point).T), np.hypot(*(k + point).T))
-        missing += bool(off.min() > TOLERANCE_PERIODS / size + TOLERANCE_SHARE * length)
-    return missing
+def _determinant(bases: Array) -> Array:
+    return np.asarray(bases[..., 0, 0] * bases[..., 1, 1] - bases[..., 0, 1] * bases[..., 1, 0])
+
+
+def _missing(k: Array, bases: Array, *, size: int, k_max: float) -> Array:
+    """Number of low points of each lattice (m, 2, 2), +-k once, without a peak among ``k`` (n, 2): (m,)."""
+    low = np.array([(1, 0), (0, 1), (1, 1), (1, -1)]) @ bases
+    length = np.hypot(low[..., 0], low[..., 1])
+    off = np.full(length.shape, np.inf)
+    for sign in (1.0, -1.0):
+        apart = low[:, :, None, :] - sign * k[None, None, :, :]
+        off = np.minimum(off, np.hypot(apart[..., 0], apart[..., 1]).min(axis=2))
+    absent = (length <= k_max) & (off > TOLERANCE_PERIODS / size + TOLERANCE_SHARE * length)
+    return np.asarray(absent.sum(axis=1))
+
+
+def _all_reduced(bases: Array) -> Array:
+    """Each of the bases (m, 2, 2) Gauss-reduced."""
+    u, v = bases[:, 0], bases[:, 1]
+    for _ in range(REDUCTION_ROUNDS):
+        swap = (np.sum(u * u, axis=1) > np.sum(v * v, axis=1))[:, None]
+        u, v = np.where(swap, v, u), np.where(swap, u, v)
+        turns = np.rint(np.sum(u * v, axis=1) / np.sum(u * u, axis=1))[:, None]
+        v = v - turns * u
+    swap = (np.sum(u * u, axis=1) > np.sum(v * v, axis=1))[:, None]
+    return np.stack([np.where(swap, v, u), np.where(swap, u, v)], axis=1)
 
 
 def reduced(basis: Array) -> Array:
     """Gauss-reduced basis (2, 2) of the same lattice: the two shortest independent vectors, shorter first."""
-    u, v = (np.array(row, dtype=np.float64) for row in basis)
-    for _ in range(64):
-        if u @ u > v @ v:
-            u, v = v, u
-        turns = np.rint(float(u @ v) / float(u @ u))
-        if turns == 0.0:
-            break
-        v = v - turns * u
-    return np.array([u, v])
+    return np.asarray(_all_reduced(np.asarray(basis, dtype=np.float64)[None])[0])
 
 
 def labelled(basis: Array) -> Geometry:

@@ -38,6 +38,9 @@ SUBREGIONS = 3
 """Sub-regions of half the side in each direction, half overlapping."""
 
 SUBREGION_MIN_PX = 24
+SPREAD_SIGNIFICANCE = 2.1
+"""Noise alone exceeds its expected variance by this factor once in twenty times (6 degrees of freedom)."""
+
 INDEPENDENT_SUBREGIONS = 4.0
 """A region holds so many sub-regions that do not overlap: its mean varies by that much less than theirs."""
 
@@ -153,7 +156,8 @@ def relative_spread(region: npt.NDArray[np.generic], fit: LatticeFit, indices: I
     """Relative 1 sigma of the region's spacing that its sub-regions tell beyond their own noise.
 
     delta_k of 3 x 3 sub-regions of half the side, minus the plane through them (an even gradient is no
-    error), minus their noise; what is left varies from place to place and averages over the region.
+    error), minus their noise; what is left varies from place to place and averages over the region. Zero
+    where it is no more than noise makes.
     """
     size = region.shape[0]
     half = size // 2
@@ -172,8 +176,10 @@ def relative_spread(region: npt.NDArray[np.generic], fit: LatticeFit, indices: I
         return 0.0
     base, y, sigma = np.array(place), np.array(value), np.array(noise)
     residual = y - base @ np.linalg.lstsq(base, y, rcond=None)[0]
-    excess = float(residual @ residual) / (len(y) - 3) - float(np.mean(sigma**2))
-    return float(np.sqrt(max(excess, 0.0) / INDEPENDENT_SUBREGIONS) / delta_k_of(fit.b))
+    variance, expected = float(residual @ residual) / (len(y) - 3), float(np.mean(sigma**2))
+    if variance < SPREAD_SIGNIFICANCE * expected:
+        return 0.0
+    return float(np.sqrt((variance - expected) / INDEPENDENT_SUBREGIONS) / delta_k_of(fit.b))
 
 
 def measured(

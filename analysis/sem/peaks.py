@@ -26,9 +26,10 @@ Array = npt.NDArray[np.float64]
 FALSE_ALARM = 0.01
 """Chance that a spectrum of noise alone has one peak above the threshold."""
 
-MAX_PEAKS = 36
+MAX_PEAKS = 30
 STREAK_SHARE = 0.2
-"""A maximum whose own row or column reaches this share of it in the median is a streak."""
+STREAK_DIRECTIONS = 16
+"""A maximum from which, in one of these directions, both sides reach this share of it is on a streak."""
 
 REFINE_ROUNDS = 12
 NOISE_INNER, NOISE_OUTER = 2.5, 5.0
@@ -63,15 +64,28 @@ def find_peaks(spectrum: Spectrum) -> Peaks:
     order = np.argsort(-ratio[rows, cols], kind="stable")[:MAX_PEAKS]
     kept = [n for n in order if not _is_streak(ratio, rows[n], cols[n])]
     k = np.array([_vertex(spectrum, rows[n], cols[n]) for n in kept]).reshape(-1, 2)
-    return Peaks(k=k, ratio=ratio[rows[kept], cols[kept]])
+    high = np.hypot(k[:, 0], k[:, 1]) >= spectrum.k_min
+    return Peaks(k=k[high], ratio=ratio[rows[kept], cols[kept]][high])
 
 
 def _is_streak(ratio: Array, row: int, col: int) -> bool:
-    away = np.r_[-7:-2, 3:8] * PADDING
+    """Whether the maximum lies on a line of power (edges, scan lines), which goes on to both of its sides."""
     n = ratio.shape[0]
-    along_row = np.median(ratio[row, (col + away) % n])
-    along_col = np.median(ratio[(row + away) % n, col])
-    return bool(max(along_row, along_col) > STREAK_SHARE * ratio[row, col])
+    rows = (row + STREAK_STEPS[0]) % n
+    cols = (col + STREAK_STEPS[1]) % n
+    sides = np.median(ratio[rows, cols], axis=2)
+    return bool(sides.min(axis=1).max() > STREAK_SHARE * ratio[row, col])
+
+
+def _streak_steps() -> npt.NDArray[np.int64]:
+    """Steps in rows and columns (2, directions, 2 sides, distances) of the padded spectrum."""
+    angle = np.pi * np.arange(STREAK_DIRECTIONS) / STREAK_DIRECTIONS
+    away = PADDING * np.array([[3, 4, 5, 6, 7], [-3, -4, -5, -6, -7]])
+    directions = np.array([np.sin(angle), np.cos(angle)])
+    return np.asarray(np.rint(directions[:, :, None, None] * away), dtype=np.int64)
+
+
+STREAK_STEPS = _streak_steps()
 
 
 def _vertex(spectrum: Spectrum, row: int, col: int) -> Array:
@@ -103,8 +117,8 @@ def refine_peak(values: Array, k: npt.ArrayLike) -> tuple[Array, float]:
         axis = np.array([-step, 0.0, step])
         power = np.abs(dft(values, kx=centre[0] + axis, ky=centre[1] + axis)) ** 2
         logs = np.log(np.maximum(power, 1e-300))
-        top = np.unravel_index(int(np.argmax(logs)), logs.shape)
-        if top == (1, 1):
+        row, col = divmod(int(np.argmax(logs)), 3)
+        if (row, col) == (1, 1):
             move = np.array([_parabola_vertex(logs[1, :]), _parabola_vertex(logs[:, 1])])
             centre = centre + move * step
             if np.hypot(*move) < 0.02:
@@ -112,7 +126,7 @@ def refine_peak(values: Array, k: npt.ArrayLike) -> tuple[Array, float]:
             if step < 0.02 / size:
                 break
         else:
-            centre = centre + np.array([top[1] - 1, top[0] - 1]) * step
+            centre = centre + np.array([col - 1, row - 1]) * step
     peak = np.abs(dft(values, kx=centre[0], ky=centre[1])[0, 0]) ** 2
     return centre, float(peak)
 

@@ -21,14 +21,17 @@ MIN_SIGNIFICANCE = 8.0
 FIRST_SHARE = 0.25
 """The first ring is the one of lowest k with this share of the highest ring's excess."""
 
+VALLEY_REACH = 1.7
+SECTORS, MIN_SECTORS, SECTOR_SHARE = 12, 6, 0.3
+"""A ring has this share of its mean excess in at least so many of the sectors of the half plane."""
+
 CELL_AREA = 2.25
 """Independent cell of a spectrum under a Hann window in both directions, in (1/size)^2."""
 
-SECOND_RINGS = {"square": np.sqrt(2.0), "hexagonal": np.sqrt(3.0)}
 LATTICE_PER_PLANE = {"square": 1.0, "hexagonal": 2.0 / np.sqrt(3.0)}
-"""Ratio of the lattice constant to the first plane spacing."""
+"""Ratio of the lattice constant to the first plane spacing; second rings lie at sqrt 2 and sqrt 3."""
 
-SECOND_RING_MARGIN = 1.25
+SECOND_RING_MARGIN = 1.08
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,20 +44,52 @@ class Ring:
 
 
 def first_ring(spectrum: Spectrum) -> Ring | None:
-    """The first maximum of the radial average that stands above noise; None without one."""
+    """The first maximum of the radial average that stands above noise, all around; None without one."""
     k, power = radial_average(spectrum)
     smooth = ndimage.gaussian_filter1d(power, 1.0)
     cells = np.pi * k * 0.5 * spectrum.size / CELL_AREA
     clear = (smooth > MIN_HEIGHT) & ((smooth - 1.0) * np.sqrt(np.maximum(cells, 1.0)) > MIN_SIGNIFICANCE)
     top = smooth == ndimage.maximum_filter1d(smooth, 7)
     rings = np.flatnonzero(top & clear & (k >= 1.3 * spectrum.k_min) & (k < spectrum.k_max))
+    rings = rings[[_stands_out(k, smooth, int(n)) for n in rings]] if rings.size else rings
     if rings.size == 0:
         return None
     excess = smooth[rings] - 1.0
     first = int(rings[np.flatnonzero(excess >= FIRST_SHARE * excess.max())[0]])
     centre, width = _centroid(k, power, first)
-    count = max(2.0 * np.pi * centre * width * spectrum.size**2 / CELL_AREA, 1.0)
-    return Ring(k=centre, k_err=float(width / np.sqrt(count)), lattice=_second(k, smooth, centre))
+    weight, moment = _by_sector(spectrum, centre, width)
+    if np.sum(weight > SECTOR_SHARE * weight.mean()) < MIN_SECTORS:
+        return None
+    lattice = _second(k, smooth, centre)
+    return Ring(k=centre, k_err=_jackknife_sigma(weight, moment), lattice=lattice)
+
+
+def _stands_out(k: Array, smooth: Array, top: int) -> bool:
+    """Whether the average falls, on both sides within a factor VALLEY_REACH of k, to half of the excess."""
+    half = 1.0 + 0.5 * (smooth[top] - 1.0)
+    below = smooth[(k < k[top]) & (k > k[top] / VALLEY_REACH)]
+    above = smooth[(k > k[top]) & (k < k[top] * VALLEY_REACH)]
+    return bool(below.size and above.size and below.min() < half and above.min() < half)
+
+
+def _by_sector(spectrum: Spectrum, centre: float, width: float) -> tuple[Array, Array]:
+    """Excess power of a ring and its first moment in |k| in each sector of the half plane, (SECTORS,).
+
+    Streaks of edges and scan lines keep to a few sectors; a ring goes round.
+    """
+    ring = np.abs(spectrum.radius - centre) < max(1.5 * width, 1.0 / spectrum.size)
+    angle = np.arctan2(spectrum.k[:, None], spectrum.k[None, :])
+    sector = (np.floor(angle[ring] / np.pi * SECTORS) % SECTORS).astype(np.int64)
+    excess = spectrum.ratio[ring] - 1.0
+    weight = np.bincount(sector, weights=excess, minlength=SECTORS)
+    moment = np.bincount(sector, weights=excess * spectrum.radius[ring], minlength=SECTORS)
+    return np.asarray(weight, dtype=np.float64), np.asarray(moment, dtype=np.float64)
+
+
+def _jackknife_sigma(weight: Array, moment: Array) -> float:
+    """1 sigma of the centroid by leaving out one sector at a time: grains are counted, not pixels."""
+    without = (moment.sum() - moment) / (weight.sum() - weight)
+    return float(np.sqrt((SECTORS - 1) / SECTORS * np.sum((without - without.mean()) ** 2)))
 
 
 def _centroid(k: Array, power: Array, first: int) -> tuple[float, float]:
@@ -75,12 +110,19 @@ def _centroid(k: Array, power: Array, first: int) -> tuple[float, float]:
 
 
 def _second(k: Array, smooth: Array, first: float) -> str:
-    heights = {}
-    for name, factor in SECOND_RINGS.items():
-        window = np.abs(k / (factor * first) - 1.0) < 0.04
-        heights[name] = float(smooth[window].max()) if window.any() else 0.0
-    best = max(heights, key=lambda name: heights[name])
-    other = min(heights.values())
-    valley = float(np.interp(1.2 * first, k, smooth))
-    clear = heights[best] > SECOND_RING_MARGIN * max(other, valley)
-    return best if clear else "unknown"
+    """Lattice whose second ring rises over the valley before it; "unknown" where none does."""
+
+    def highest(low: float, high: float) -> float:
+        part = smooth[(k > low * first) & (k < high * first)]
+        return float(part.max()) if part.size else 0.0
+
+    def lowest(low: float, high: float) -> float:
+        part = smooth[(k > low * first) & (k < high * first)]
+        return float(part.min()) if part.size else np.inf
+
+    at_square, at_hexagonal = highest(1.37, 1.46), highest(1.68, 1.78)
+    if at_square > SECOND_RING_MARGIN * lowest(1.12, 1.37) and at_square > at_hexagonal:
+        return "square"
+    if at_hexagonal > SECOND_RING_MARGIN * lowest(1.3, 1.6) and at_hexagonal > at_square:
+        return "hexagonal"
+    return "unknown"

@@ -1,4 +1,4 @@
-"""Where regions are placed: in rows from edge to centre, or over the whole image."""
+"""Where regions are placed: in a row from edge to centre, or over the whole image."""
 
 from __future__ import annotations
 
@@ -17,8 +17,9 @@ Array = npt.NDArray[np.float64]
 WANTED_PERIODS = 20.0
 MIN_SIZE_PX = 64
 MAX_SIZE_PX = 1024
-PROBE_PX = 256
-PROBES = 5
+PROBES = ((256, 2, 5), (512, 1, 2), (1024, 1, 1))
+"""Sides in px, rows and columns of the probes that look for a lattice, tried in this order."""
+
 MAX_TILES = 240
 HANN_STD = float(np.sqrt(1.0 / 12.0 - 1.0 / (2.0 * np.pi**2)))
 """Standard deviation of place under a Hann window, in units of its length."""
@@ -68,54 +69,70 @@ def placed(label: str, *, row0: int, col0: int, size_px: int, line: Line | None)
 def region_size(image: npt.NDArray[np.generic]) -> int:
     """Side in px that holds about 20 periods, from probes over ``image`` (rows, cols; the bar left out).
 
-    Without a lattice in the probes: the probes' own size.
+    Without a lattice in any probe: the size of the smallest probes.
     """
-    rows, cols = image.shape
-    limit = min(rows, cols, MAX_SIZE_PX)
-    probe = min(PROBE_PX, limit)
-    periods = []
-    while not periods:
-        for row in np.unique(np.linspace(0, rows - probe, min(PROBES, 3)).astype(int)):
-            for col in np.unique(np.linspace(0, cols - probe, PROBES).astype(int)):
-                basis, _, _ = find_basis(spectrum_of(image[row : row + probe, col : col + probe]))
-                if basis is not None:
-                    periods.append(1.0 / float(np.hypot(basis[:, 0], basis[:, 1]).min()))
-        if probe >= limit:
-            break
-        probe = min(2 * probe, limit)
+    limit = int(min(*image.shape, MAX_SIZE_PX))
+    periods: list[float] = []
+    for probe, rows, cols in PROBES:
+        if not periods:
+            periods = _periods(image, size_px=min(probe, limit), rows=rows, cols=cols)
     if not periods:
-        return min(PROBE_PX, limit)
+        return min(PROBES[0][0], limit)
     wanted = round(WANTED_PERIODS * float(np.quantile(periods, 0.75)))
-    return _even(int(np.clip(wanted, min(MIN_SIZE_PX, limit), limit)), limit)
+    return _even(min(max(wanted, MIN_SIZE_PX), limit), limit)
+
+
+def _periods(image: npt.NDArray[np.generic], *, size_px: int, rows: int, cols: int) -> list[float]:
+    """Largest period in px of each probe of ``size_px`` that shows a lattice; probes in rows x cols."""
+    found = []
+    for row in np.unique(_spread(image.shape[0] - size_px, rows)):
+        for col in np.unique(_spread(image.shape[1] - size_px, cols)):
+            basis, _, on_ring = find_basis(spectrum_of(image[row : row + size_px, col : col + size_px]))
+            if basis is not None and not on_ring:
+                found.append(1.0 / float(np.hypot(basis[:, 0], basis[:, 1]).min()))
+    return found
+
+
+def _spread(room: int, count: int) -> npt.NDArray[np.int64]:
+    steps = np.linspace(0, room, count + 2)[1:-1] if count < 3 else np.linspace(0, room, count)
+    return steps.astype(np.int64)
 
 
 def _even(size: int, limit: int) -> int:
-    fast = fft.next_fast_len(size + size % 2, real=True)
+    fast = int(fft.next_fast_len(size + size % 2, real=True))
     while fast % 2:
-        fast = fft.next_fast_len(fast + 1, real=True)
+        fast = int(fft.next_fast_len(fast + 1, real=True))
     return fast if fast <= limit else max(2, limit - limit % 2)
 
 
 def tiles_along(line: Line, *, shape: tuple[int, int], size_px: int) -> list[Place]:
-    """Regions in rows along the line, without overlap, that lie within ``shape`` and 0 <= s <= 1.
+    """Regions in a row along the line, without overlap, that lie within ``shape`` and 0 <= s <= 1.
 
-    Squares stand upright in the image; steps along and across the line are as short as they allow.
+    The row lies on the line, or as near to it as the image allows: off the line a region has the same
+    projection but another distance from the crystal's other edges. Squares stand upright in the image.
     """
     u = line.direction
     v = np.array([-u[1], u[0]])
     stride = size_px / float(np.abs(u).max())
-    lanes = _lanes(line, shape=shape, size_px=size_px, stride=stride)
+    origin = np.array(line.edge_px) + _offset(line, shape=shape, size_px=size_px) * v
+    low, high = _inside(origin, u, shape=shape, margin=0.5 * size_px)
     places: list[Place] = []
-    for lane, offset in enumerate(lanes):
-        origin = np.array(line.edge_px) + offset * v
-        low, high = _inside(origin, u, shape=shape, margin=0.5 * size_px)
-        for step, along in enumerate(_centres(low, high, line=line, size_px=size_px, stride=stride)):
-            x, y = origin + along * u
-            col0, row0 = round(x - 0.5 * size_px), round(y - 0.5 * size_px)
-            if 0 <= col0 <= shape[1] - size_px and 0 <= row0 <= shape[0] - size_px:
-                label = str(step + 1) if len(lanes) == 1 else f"{_letters(lane)}{step + 1}"
-                places.append(placed(label, row0=row0, col0=col0, size_px=size_px, line=line))
+    for along in _centres(low, high, line=line, size_px=size_px, stride=stride):
+        x, y = origin + along * u
+        col0, row0 = round(x - 0.5 * size_px), round(y - 0.5 * size_px)
+        col0 = int(np.clip(col0, 0, shape[1] - size_px))
+        row0 = int(np.clip(row0, 0, shape[0] - size_px))
+        places.append(placed(str(len(places) + 1), row0=row0, col0=col0, size_px=size_px, line=line))
     return _thinned(places)
+
+
+def _offset(line: Line, *, shape: tuple[int, int], size_px: int) -> float:
+    """Distance across the line, in px, to the nearest parallel on which regions lie within the image."""
+    v = np.array([-line.direction[1], line.direction[0]])
+    half = 0.5 * size_px
+    corners = [(x, y) for x in (half, shape[1] - half) for y in (half, shape[0] - half)]
+    across = (np.array(corners) - np.array(line.edge_px)) @ v
+    return float(np.clip(0.0, across.min(), across.max()))
 
 
 def _centres(low: float, high: float, *, line: Line, size_px: int, stride: float) -> Array:
@@ -135,19 +152,6 @@ def _letters(number: int) -> str:
     """A ... Z, AA, AB ... for 0, 1 ..."""
     tail = chr(65 + number % 26)
     return tail if number < 26 else _letters(number // 26 - 1) + tail
-
-
-def _lanes(line: Line, *, shape: tuple[int, int], size_px: int, stride: float) -> Array:
-    """Offsets across the line, in px, of rows of regions; the nearest to the line's own, evenly spread."""
-    u = line.direction
-    corners = np.array([(x, y) for x in (0.0, shape[1]) for y in (0.0, shape[0])]) - np.array(line.edge_px)
-    across = corners @ np.array([-u[1], u[0]])
-    margin = 0.5 * size_px * float(np.abs(u).sum())
-    low, high = float(across.min()) + margin, float(across.max()) - margin
-    if high < low:
-        return np.array([float(np.clip(0.0, across.min(), across.max()))])
-    count = int((high - low) / stride + 1e-9) + 1
-    return np.linspace(low, high, count) if count > 1 else np.array([0.5 * (low + high)])
 
 
 def _inside(origin: Array, u: Array, *, shape: tuple[int, int], margin: float) -> tuple[float, float]:
