@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
 import os
 import socket
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 
 import waitress
 from dash import Dash
@@ -15,17 +14,13 @@ from dash import Dash
 from analysis.errors import TriptychError
 from app import access, routes
 from app.library import Library
-from app.pages import shell
+from app.pages import afm, compare, not_found, samples, sem, shell, triptych, xray
 
 THREADS = 8
 SOURCE_ASSETS = Path(__file__).resolve().parents[1] / "assets"
 WHEEL_ASSETS = Path(__file__).resolve().parent / "assets"
 
-PAGES = tuple(
-    importlib.import_module(f"app.pages.{name}")
-    for name in ("xray", "sem", "afm", "triptych", "compare", "samples", "not_found")
-    if importlib.util.find_spec(f"app.pages.{name}")
-)
+PAGES: tuple[ModuleType, ...] = (xray, sem, afm, triptych, compare, samples, not_found)
 """Specific addresses first: Dash takes the first page whose template fits."""
 
 INDEX = """<!DOCTYPE html>
@@ -84,29 +79,41 @@ def create_app(workspace: Path, *, host: str = "127.0.0.1") -> Dash:
 def run_server(workspace: Path, *, host: str, port: int, on_ready: Callable[[str], None]) -> None:
     """Serve until stopped; ``on_ready`` is given the address once the port is ours."""
     app = create_app(workspace, host=host)
-    try:
+    with _listening(host, port) as own:
         server = waitress.create_server(
-            app.server, host=host, port=port, threads=THREADS, ident=None, clear_untrusted_proxy_headers=True
+            app.server, sockets=[own], threads=THREADS, ident=None, clear_untrusted_proxy_headers=True
         )
+        shown = f"[{host}]" if ":" in host else host
+        on_ready(f"http://{shown}:{own.getsockname()[1]}/")
+        try:
+            server.run()
+        finally:
+            server.close()
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    """A socket bound to an address; raises TriptychError with a sentence where that cannot be had."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        own = socket.socket(family, kind, protocol)
     except OSError as error:
+        raise TriptychError(f"{host} is no address of this machine ({error.strerror})") from None
+    try:
+        own.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        own.bind(address)
+    except OSError as error:
+        own.close()
         raise TriptychError(
             f"port {port} on {host} cannot be used ({error.strerror}): "
             "stop what uses it, or choose another port"
         ) from None
-    shown = f"[{host}]" if ":" in host else host
-    on_ready(f"http://{shown}:{port}/")
-    try:
-        server.run()
-    finally:
-        server.close()
+    return own
 
 
 def port_is_free(host: str, port: int) -> bool:
     """Whether nobody listens on the port."""
-    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError:
-            return False
+    try:
+        _listening(host, port).close()
+    except TriptychError:
+        return False
     return True

@@ -17,7 +17,7 @@
   function prefetch(id, version, data) {
     forget();
     Object.assign(atlas, { key: id + version, id, version, data });
-    if (!data.xray.length || !canvas()) return;
+    if (!data.xray.length || !data.xray[0].tile || !canvas()) return;
     const wanted = Array.from({ length: data.xray[0].grid.rows }, (_, row) => row);
     const next = () => {
       if (atlas.key !== id + version || !wanted.length) return;
@@ -64,6 +64,7 @@
   function show(index, row, col) {
     if (!atlas.data || !canvas()) return;
     const view = viewed();
+    if (view !== "q" && !atlas.data.xray[index].tile) { hide(); return; }
     const wanted = [index, row, col, view].join("/");
     if (atlas.shown === wanted) return;
     atlas.shown = wanted;

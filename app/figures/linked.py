@@ -65,7 +65,9 @@ def _xray(scan: XrayReduction) -> Json:
         },
         "status": _bytes(scan.status),
         "statusText": [STATUS_TEXT[code] for code in XRAY_STATUS],
-        "tile": {"rows": rows, "cols": cols, "block": block, "row0": scan.region[0], "col0": scan.region[1]},
+        "tile": None
+        if scan.patterns is None
+        else {"rows": rows, "cols": cols, "block": block, "row0": scan.region[0], "col0": scan.region[1]},
         "geometry": {
             "wavelength": scan.geometry.wavelength_nm,
             "distance": scan.geometry.distance_mm,

@@ -285,6 +285,8 @@ def _pattern(sample_id: str, index: int, view: str, shown: str, a: str, b: str, 
         curves = [(f"{row}, {col}", scan.radial[row, col], scan.radial_err[row, col]) for row, col in wanted]
         curves = curves or [("mean", scan.average_radial, scan.average_radial_err)]
         return pattern.radial_figure(curves, scan, scheme=scheme), name
+    if wanted and scan.patterns is None:
+        return blank("This result does not keep its patterns.", scheme), name
     frames = [
         library().pattern(sample_id, index=index, row=row, col=col).astype(float) for row, col in wanted
     ]

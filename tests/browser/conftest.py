@@ -12,12 +12,12 @@ from tests.browser.site import (
     Visitor,
     chromium_path,
     launch,
-    make_workspace,
     new_context,
     serve,
     visitor,
 )
 from tests.conftest import required
+from tests.made_workspace import make_workspace
 
 OpenVisitor = Callable[..., Visitor]
 

@@ -7,18 +7,15 @@ import shutil
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import waitress
 from playwright.sync_api import Browser, BrowserContext, Page, Playwright
 
-from analysis.io.results import write_result
 from app.server import create_app
-from tests.synthetic_result import make_result
 
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-background-networking"]
-HOSTILE = "<script>window.owned = 1</script><img src=x onerror=window.owned=1>"
 SIZES = ((1280, 720), (2560, 1440))
 SCHEMES = ("light", "dark")
 ADDRESSES = {
@@ -52,27 +49,6 @@ def chromium_path() -> str | None:
         (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))),
         None,
     )
-
-
-def make_workspace(folder: Path) -> Path:
-    """Results (one with X-rays alone, one with script in its names, one damaged) and a sample without."""
-    results = folder / "results"
-    results.mkdir(parents=True)
-    patterns = folder / "patterns"
-    patterns.mkdir()
-    write_result(results / "dif.h5", make_result("dif", folder=patterns))
-    write_result(results / "evap.h5", make_result("evap", method="evaporation", seed=1, folder=patterns))
-    write_result(results / "xonly.h5", make_result("xonly", sem=False, afm=False, folder=patterns))
-    hostile = replace(
-        make_result("hostile", sem=False, afm=False), title=HOSTILE, composition=HOSTILE, method=HOSTILE
-    )
-    write_result(results / "hostile.h5", hostile)
-    (results / "damaged.h5").write_bytes(b"not a result")
-    (folder / "waiting").mkdir()
-    (folder / "waiting" / "sample.toml").write_text(
-        'format = 1\ntitle = "Waiting"\n[[afm]]\nfile = "map.gwy"\n', encoding="utf-8"
-    )
-    return folder
 
 
 @contextmanager

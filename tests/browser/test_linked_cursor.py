@@ -53,7 +53,7 @@ def value(page: Page, name: str) -> float:
     return float(page.get_by_test_id(f"value-{name}").inner_text().split()[0])
 
 
-@pytest.mark.parametrize("place", [(7.0, 3.5), (9.0, 7.5), (5.2, 8.1)])
+@pytest.mark.parametrize("place", [(7.1, 4.2), (9.9, 7.2), (5.2, 9.1)])
 def test_pointing_at_the_xray_map_puts_every_cursor_at_the_same_s(
     open_visitor: OpenVisitor, place: tuple[float, float]
 ) -> None:

@@ -1,0 +1,134 @@
+"""Pages: every address has one, whatever the query says; every graph keeps the shared settings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from dash import Dash, dcc
+from dash._pages import _path_to_page
+from dash.development.base_component import Component
+from flask.testing import FlaskClient
+
+from app.figures.theme import GRAPH_CONFIG
+from app.pages import compare, samples, shell, triptych
+
+ADDRESSES = {
+    "/": "app.pages.samples",
+    "/s/dif": "app.pages.triptych",
+    "/s/dif/xray": "app.pages.xray",
+    "/s/dif/sem": "app.pages.sem",
+    "/s/dif/afm": "app.pages.afm",
+    "/compare": "app.pages.compare",
+}
+
+
+def parts_of(component: object) -> Iterator[Component]:
+    """A component and everything in it."""
+    if isinstance(component, Component):
+        yield component
+        children = getattr(component, "children", None)
+        for child in children if isinstance(children, list | tuple) else [children]:
+            yield from parts_of(child)
+
+
+def words_of(component: object) -> str:
+    """All text in a component."""
+    if isinstance(component, Component):
+        children = getattr(component, "children", None)
+        return " ".join(
+            words_of(child) for child in (children if isinstance(children, list | tuple) else [children])
+        )
+    return component if isinstance(component, str) else ""
+
+
+@pytest.mark.parametrize(("path", "module"), ADDRESSES.items())
+def test_every_address_has_its_own_page(client: FlaskClient, path: str, module: str) -> None:
+    assert client.get(path).status_code == 200
+    page, _ = _path_to_page(path.strip("/"))
+    assert page["module"] == module
+
+
+def test_an_unknown_address_has_none(client: FlaskClient) -> None:
+    client.get("/")
+    page, _ = _path_to_page("nowhere/at/all")
+    assert page == {}
+
+
+def test_every_graph_keeps_the_shared_settings(app: Dash) -> None:
+    with app.server.test_request_context("/"):
+        pages = [triptych.layout(sample_id="dif"), compare.layout(s=["dif", "evap"])]
+    graphs = [part for page in pages for part in parts_of(page) if isinstance(part, dcc.Graph)]
+    assert len(graphs) >= 8
+    assert all(part.config == GRAPH_CONFIG for part in graphs)
+
+
+def test_the_triptych_names_its_parts(app: Dash) -> None:
+    with app.server.test_request_context("/"):
+        page = triptych.layout(sample_id="dif")
+    names = {getattr(part, "data-testid", None) for part in parts_of(page)}
+    assert {
+        "panel-xray", "panel-sem", "panel-afm", "cursor-xray", "cursor-sem", "cursor-afm", "value-xray",
+        "value-sem", "value-afm", "coprofile", "crossplot", "pattern", "csv-profiles", "csv-xray_maps",
+    } <= names  # fmt: skip
+
+
+def test_a_missing_modality_is_said_and_the_rest_is_shown(app: Dash) -> None:
+    with app.server.test_request_context("/"):
+        page = triptych.layout(sample_id="xonly")
+    assert "No SEM data" in words_of(page)
+    assert "No AFM data" in words_of(page)
+    assert "Needs an X-ray map and an AFM map" in words_of(page)
+    assert any(isinstance(part, dcc.Graph) and part.id == "map-xray" for part in parts_of(page))
+
+
+@pytest.mark.parametrize("name", ["damaged", "waiting", "none", "..", "<script>", "a" * 5000, ""])
+def test_a_sample_that_cannot_be_shown_says_why(app: Dash, name: str) -> None:
+    with app.server.test_request_context("/"):
+        page = triptych.layout(sample_id=name)
+    assert "Nothing to show" in words_of(page)
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"xq": "nonsense", "aq": "<b>", "c": "ray?", "band": "", "pv": "x", "ps": "c"},
+        {"xn": "999", "sn": "-1", "an": "x", "a": "99.99", "b": "-1.0"},
+        {"a": "4.4", "ps": "a", "pv": "q"},
+        {"a": "4.4", "b": "4.5", "ps": "a-b", "pv": "polar"},
+        {"a": "٤.٤", "ps": "a"},
+        {"xq": ["a", "b"], "unknown": "1"},
+    ],
+)
+def test_whatever_the_address_asks_for_a_page_is_shown(app: Dash, query: dict[str, str]) -> None:
+    with app.server.test_request_context("/"):
+        page = triptych.layout(sample_id="dif", **query)
+        samples.layout(**query)
+        compare.layout(s="dif", **query)
+    assert any(getattr(part, "data-testid", None) == "panel-xray" for part in parts_of(page))
+
+
+def test_compare_lists_numbers_confounders_and_the_count_of_crystals(app: Dash) -> None:
+    with app.server.test_request_context("/"):
+        page = compare.layout(s=["dif", "evap", "damaged", "dif"])
+    words = words_of(page)
+    assert "diffusion: 1, evaporation: 1" in words
+    assert "no test and no effect size" in words
+    assert "solvent" in words
+    assert "damaged.h5" in words
+    assert words.count("Synthetic crystal, evaporation") == 1
+
+
+def test_the_header_shows_the_sample_and_its_badge(app: Dash) -> None:
+    with app.server.test_request_context("/"):
+        shown = " ".join(words_of(part) for part in shell.sample_header("/s/dif/xray"))
+        assert "Synthetic crystal, diffusion" in shown
+        assert "simulated" in shown
+        assert shell.sample_header("/compare") == []
+        assert shell.sample_header("/s/none") == []
+
+
+def test_the_scheme_is_that_of_the_cookie(app: Dash) -> None:
+    for cookie, scheme in (("dark", "dark"), ("light", "light"), ('"><script>', "light")):
+        with app.server.test_request_context("/", headers={"Cookie": f"triptych-theme={cookie}"}):
+            assert shell.current_scheme() == scheme

@@ -1,0 +1,214 @@
+"""Bytes: tables, the data of the linked cursor, pictures; nothing from outside the workspace."""
+
+from __future__ import annotations
+
+import base64
+import io
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import quote
+
+import numpy as np
+import pytest
+from flask.testing import FlaskClient
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from app.library import Library
+from tests.synthetic_crystal import coordinate_at
+from tests.synthetic_images import BAR_ROW, SEM_SHAPE
+from tests.synthetic_result import make_result
+
+TABLES = ("xray_maps", "xray_radial", "sem_rois", "afm_lines", "afm_summary", "profiles", "correlation")
+
+
+def picture(client: FlaskClient, path: str) -> Image.Image:
+    answer = client.get(path)
+    assert answer.status_code == 200
+    assert answer.mimetype == "image/png"
+    return Image.open(io.BytesIO(answer.data))
+
+
+def unpacked(packed: dict[str, str]) -> np.ndarray:
+    kind, text = next(iter(packed.items()))
+    return np.frombuffer(base64.b64decode(text), dtype={"f": "<f4", "b": np.uint8}[kind])
+
+
+def test_every_table_leaves_as_csv(client: FlaskClient) -> None:
+    for table in (
+        "xray_maps",
+        "xray_radial",
+        "sem_rois",
+        "afm_lines",
+        "afm_summary",
+        "profiles",
+        "correlation",
+    ):
+        answer = client.get(f"/csv/dif/{table}.csv")
+        assert answer.status_code == 200
+        assert answer.headers["Content-Disposition"] == f'attachment; filename="dif_{table}.csv"'
+        header = next(line for line in answer.get_data(as_text=True).splitlines() if not line.startswith("#"))
+        assert header.startswith("sample,crystal,")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/csv/dif/secrets.csv",
+        "/csv/none/profiles.csv",
+        "/csv/damaged/profiles.csv",
+        "/csv/waiting/profiles.csv",
+        "/data/none/linked.json",
+        "/thumb/dif/none.png",
+        "/thumb/xonly/afm.png",
+        "/image/dif/sem/9.png",
+        "/image/xonly/sem/0.png",
+        "/atlas/dif/0/99.png",
+        "/atlas/hostile/0/0.png",
+        "/radial/dif/0/99.bin",
+    ],
+)
+def test_what_is_not_there_is_not_found(client: FlaskClient, path: str) -> None:
+    assert client.get(path).status_code == 404
+
+
+def test_the_linked_data_hold_s_and_values_of_every_point(client: FlaskClient) -> None:
+    found = client.get("/data/dif/linked.json").json
+    scan = found["xray"][0]
+    grid = scan["grid"]
+    row, col = np.divmod(np.arange(grid["rows"] * grid["cols"]), grid["cols"])
+    x, y = grid["x0"] + col * grid["col"][0], grid["y0"] + row * grid["row"][1]
+    expected = coordinate_at(x, y, (7.0, 7.0)).s["rectangle"]
+    np.testing.assert_allclose(unpacked(scan["s"]), expected, atol=1e-6)
+    values = make_result("dif", size=9).xray[0].maps["a_sc"].values
+    np.testing.assert_allclose(unpacked(scan["values"]["a_sc"]["v"]), values.ravel(), rtol=1e-6)
+    assert scan["values"]["gamma"]["unit"] == "°"
+    image = found["sem"][0]
+    s = unpacked(image["s"]).reshape(image["grid"]["rows"], image["grid"]["cols"])
+    np.testing.assert_allclose(s[:, [0, -1]], [[0.0, 1.0]] * len(s), atol=1e-6)
+    assert len(found["colours"]["b"]) > 1000
+
+
+def test_an_image_is_served_without_its_bar_and_cut_where_asked(client: FlaskClient) -> None:
+    whole = picture(client, "/image/dif/sem/0.png?w=1024")
+    assert whole.size == (SEM_SHAPE[1], BAR_ROW)
+    cut = picture(client, "/image/dif/sem/0.png?x0=100&x1=300&y0=50&y1=150&w=1024")
+    assert cut.size == (200, 100)
+    np.testing.assert_array_equal(np.asarray(cut), np.asarray(whole)[50:150, 100:300])
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "x0=-5&x1=99999999",
+        "x0=9&x1=2&y0=9&y1=1",
+        "w=999999999",
+        "w=0",
+        "x0=a&y0=&w=nan",
+        "x0=1e9",
+        "x0=" + "9" * 400,
+    ],
+)
+def test_any_region_that_is_asked_for_is_bounded(client: FlaskClient, query: str) -> None:
+    shown = picture(client, f"/image/dif/sem/0.png?{query}")
+    assert 1 <= shown.size[0] <= SEM_SHAPE[1]
+    assert 1 <= shown.size[1] <= BAR_ROW
+
+
+def test_the_atlas_holds_one_thumbnail_a_scan_point(client: FlaskClient, workspace: Path) -> None:
+    tile = client.get("/data/dif/linked.json").json["xray"][0]["tile"]
+    strip = picture(client, "/atlas/dif/0/4.png")
+    assert strip.size == (9 * tile["cols"], tile["rows"])
+    assert max(tile["rows"], tile["cols"]) <= 64
+    tiles = np.asarray(strip, dtype=int).reshape(tile["rows"], 9, tile["cols"])
+    counts = Library(workspace).pattern("dif", index=0, row=4, col=3)
+    means = [
+        [counts[2 * row : 2 * row + 2, 2 * col : 2 * col + 2].mean() for col in range(tile["cols"])]
+        for row in range(tile["rows"])
+    ]
+    assert tile["block"] == 2
+    # The grey of a tile rises with its counts: same order, and other points look different.
+    seen = np.array(means)
+    order = np.corrcoef(np.log1p(seen).ravel(), tiles[:, 3].ravel())[0, 1]
+    other = np.corrcoef(np.log1p(seen).ravel(), tiles[:, 5].ravel())[0, 1]
+    assert order > 0.9
+    assert other < 0.6
+
+
+def test_the_radial_profiles_of_a_row_are_those_of_the_result(client: FlaskClient) -> None:
+    scan = make_result("dif", size=9).xray[0]
+    found = np.frombuffer(client.get("/radial/dif/0/4.bin").data, dtype="<f4").reshape(9, -1)
+    np.testing.assert_array_equal(found, scan.radial[4])
+
+
+def test_thumbnails_are_small_and_transparent_where_nothing_was_measured(client: FlaskClient) -> None:
+    for modality in ("xray", "sem", "afm"):
+        assert max(picture(client, f"/thumb/dif/{modality}.png").size) <= 512
+    corner = np.asarray(picture(client, "/thumb/dif/xray.png"))[0, -1]
+    assert corner[3] == 0
+
+
+def test_an_address_with_a_version_may_be_kept_and_one_without_is_asked_again(client: FlaskClient) -> None:
+    assert "immutable" in client.get("/data/dif/linked.json?v=1").headers["Cache-Control"]
+    assert client.get("/data/dif/linked.json").headers["Cache-Control"] == "no-cache"
+
+
+# --- nothing outside the workspace -----------------------------------------------------------------------
+
+_OPENED: list[str] = []
+_WATCHING = [False]
+
+
+def _note(event: str, arguments: tuple[object, ...]) -> None:
+    if event == "open" and _WATCHING[0] and isinstance(arguments[0], str | bytes):
+        _OPENED.append(os.fsdecode(arguments[0]))
+
+
+@contextmanager
+def opens_noted() -> Iterator[list[str]]:
+    """Notes every file that Python opens meanwhile."""
+    if not getattr(sys, "_triptych_opens_noted", False):
+        sys.addaudithook(_note)
+        sys._triptych_opens_noted = True
+    _OPENED.clear()
+    _WATCHING[0] = True
+    try:
+        yield _OPENED
+    finally:
+        _WATCHING[0] = False
+
+
+PIECES = st.sampled_from(
+    ["..", ".", "%2e%2e", "%2E%2e%2F", "..%2f", "%00", "\\..\\", "etc", "passwd", "dif", "results", "dif.h5",
+     "sample.toml", "waiting", "~", "//", "%252e%252e", "C:", "\u202e", "a" * 300, "*", "?", "#", ";", "|"]
+)  # fmt: skip
+TEMPLATES = (
+    "/csv/{}/profiles.csv", "/csv/dif/{}.csv", "/data/{}/linked.json", "/thumb/{}/xray.png",
+    "/thumb/dif/{}.png", "/image/{}/sem/0.png", "/atlas/{}/0/0.png", "/radial/{}/0/0.bin",
+    "/assets/{}", "/s/{}", "/{}",
+)  # fmt: skip
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    template=st.sampled_from(TEMPLATES),
+    pieces=st.lists(PIECES | st.text(max_size=12), min_size=1, max_size=6),
+    coded=st.booleans(),
+)
+def test_no_path_opens_a_file_outside_the_workspace(
+    client: FlaskClient, workspace: Path, template: str, pieces: list[str], coded: bool
+) -> None:
+    name = "/".join(pieces)
+    path = template.format(quote(name, safe="") if coded else name)
+    # As a server hands it on: the bytes of the address, read as Latin-1.
+    address = {"PATH_INFO": path.encode("utf-8", "surrogatepass").decode("latin-1")}
+    with opens_noted() as opened:
+        answer = client.get("/", environ_overrides=address)
+    allowed = (str(workspace), str(Path(__file__).resolve().parents[2]), sys.prefix, sys.base_prefix)
+    assert [found for found in opened if not os.path.realpath(found).startswith(allowed)] == []
+    assert answer.status_code < 500
+    assert b"root:" not in answer.data
