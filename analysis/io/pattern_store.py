@@ -1,0 +1,107 @@
+"""Checkpoints of a reduction, and the stack of patterns made from them.
+
+A batch of scan points is one file, written aside, flushed to the disk and moved into place, so a killed run
+leaves whole batches only. When all are there, their packed patterns are copied unopened into one dataset.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import h5py
+import hdf5plugin
+import numpy as np
+import numpy.typing as npt
+
+from analysis.errors import InputError
+from analysis.io.hdf5_safety import open_audited
+from analysis.records import PatternStack
+from analysis.xray.reduction import Batch
+
+STACK_NAME = "patterns.h5"
+DATASET = "patterns"
+_ARRAYS = ("rows", "rings", "total")
+
+
+class PatternStore:
+    """The folder of one scan's checkpoints; ``shape`` is (rows, cols, h, w)."""
+
+    def __init__(self, folder: Path, shape: tuple[int, int, int, int]) -> None:
+        self.folder = folder
+        self.shape = shape
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def path(self, number: int) -> Path:
+        """File of one batch."""
+        return self.folder / f"batch_{number:06d}.h5"
+
+    def keep(self, number: int, batch: Batch) -> None:
+        """Write a batch so that it is there whole or not at all."""
+        target = self.path(number)
+        part = target.with_suffix(".part")
+        with h5py.File(part, "w", locking=False) as file:
+            for name in _ARRAYS:
+                file[name] = getattr(batch, name)
+            file["summed"] = batch.summed
+            file.create_dataset(
+                DATASET,
+                data=batch.patterns,
+                chunks=(1, *batch.patterns.shape[1:]),
+                **hdf5plugin.Bitshuffle(cname="lz4"),
+            )
+        _flush(part)
+        part.replace(target)
+        _flush(self.folder)
+
+    def recall(self, number: int, points: int) -> Batch | None:
+        """A batch of an earlier run without its patterns, or None where there is none that is sound."""
+        path = self.path(number)
+        if not path.is_file():
+            return None
+        try:
+            with open_audited(path, alone=True) as file:
+                arrays = {name: np.asarray(file[name][()]) for name in _ARRAYS}
+                summed, count = int(file["summed"][()]), file[DATASET].shape
+        except (InputError, OSError, KeyError, RuntimeError, ValueError):
+            return None
+        if count != (points, *self.shape[2:]) or arrays["rows"].shape[0] != points:
+            return None
+        return Batch(patterns=np.empty((0, 0, 0), dtype=np.uint32), summed=summed, **arrays)
+
+    def assemble(self, batches: int) -> PatternStack:
+        """Copy the packed patterns of all batches, in scan order, into one stack."""
+        target = self.folder / STACK_NAME
+        part = target.with_suffix(".part")
+        _, cols, height, width = self.shape
+        with h5py.File(part, "w", locking=False) as file:
+            stack = file.create_dataset(
+                DATASET,
+                shape=self.shape,
+                dtype=np.uint32,
+                chunks=(1, 1, height, width),
+                **hdf5plugin.Bitshuffle(cname="lz4"),
+            )
+            point = 0
+            for number in range(batches):
+                with open_audited(self.path(number), alone=True) as source:
+                    packed = source[DATASET]
+                    for place in range(packed.shape[0]):
+                        mask, raw = packed.id.read_direct_chunk((place, 0, 0))
+                        stack.id.write_direct_chunk((*divmod(point, cols), 0, 0), raw, filter_mask=mask)
+                        point += 1
+        part.replace(target)
+        return PatternStack(path=str(target), dataset=DATASET, shape=self.shape)
+
+    def pattern(self, number: int, place: int) -> npt.NDArray[np.uint32]:
+        """Counts (h, w) of one point, by its batch and place in it."""
+        with open_audited(self.path(number), alone=True) as file:
+            return np.asarray(file[DATASET][place], dtype=np.uint32)
+
+
+def _flush(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

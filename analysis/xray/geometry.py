@@ -1,0 +1,118 @@
+"""Where every detector pixel looks: momentum transfer, azimuth, solid angle and polarization.
+
+Detector coordinates are (row, col), pixel centres at integers; phi is counter-clockwise as displayed. With
+rotations the point of normal incidence is ``beam_center_px`` (pyFAI's PONI), and positions are turned as in
+pyFAI: ``R = R3(rot3) R2(-rot2) R1(-rot1)`` (Kieffer et al., J. Synchrotron Rad. 2020, 27, 558).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from analysis.records import DetectorGeometry
+from analysis.units import MM_PER_UM, q_per_nm_from_two_theta
+
+Array = npt.NDArray[np.float64]
+
+HORIZONTAL_POLARIZATION = 0.99
+"""Share of the horizontal component in a synchrotron's undulator beam, used where nothing else is said."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PixelDirections:
+    """For each pixel of a region (h, w): q in nm^-1, phi in radians (-pi, pi], relative efficiency.
+
+    ``efficiency`` is solid angle, relative to a pixel at normal incidence, times polarization;
+    ``step_per_nm`` is q per pixel near the beam.
+    """
+
+    q_per_nm: Array
+    phi_rad: Array
+    efficiency: Array
+    step_per_nm: float
+
+
+def pixel_directions(
+    geometry: DetectorGeometry, *, origin: tuple[int, int] = (0, 0), shape: tuple[int, int] | None = None
+) -> PixelDirections:
+    """Directions of the pixels of a region that begins at ``origin`` (row, col) of the detector."""
+    rows, cols = geometry.shape if shape is None else shape
+    row, col = np.ogrid[origin[0] : origin[0] + rows, origin[1] : origin[1] + cols]
+    across, up, along = _laboratory(geometry, row.astype(np.float64), col.astype(np.float64))
+    radius = np.hypot(across, up)
+    two_theta = np.arctan2(radius, along)
+    phi = np.arctan2(up, across)
+    phi[phi == -np.pi] = np.pi
+    full = np.sqrt(radius**2 + along**2)
+    solid_angle = (geometry.distance_mm / full) ** 3
+    pixel_mm = math.sqrt(geometry.pixel_size_um[0] * geometry.pixel_size_um[1]) * MM_PER_UM
+    return PixelDirections(
+        q_per_nm=q_per_nm_from_two_theta(two_theta, wavelength_nm=geometry.wavelength_nm),
+        phi_rad=phi,
+        efficiency=solid_angle * polarization_factor(two_theta, phi),
+        step_per_nm=2.0 * math.pi / geometry.wavelength_nm * pixel_mm / geometry.distance_mm,
+    )
+
+
+def _laboratory(geometry: DetectorGeometry, row: Array, col: Array) -> tuple[Array, Array, Array]:
+    """Positions in mm: across (to the right), up, along the beam; each (rows, cols)."""
+    size_x, size_y = (size * MM_PER_UM for size in geometry.pixel_size_um)
+    down = (row - geometry.beam_center_px[1]) * size_y
+    right = (col - geometry.beam_center_px[0]) * size_x
+    distance = geometry.distance_mm
+    if geometry.rotations_rad == (0.0, 0.0, 0.0):
+        shape = np.broadcast_shapes(down.shape, right.shape)
+        return np.broadcast_to(right, shape), np.broadcast_to(-down, shape), np.full(shape, distance)
+    (s1, s2, s3), (c1, c2, c3) = (
+        [function(angle) for angle in geometry.rotations_rad] for function in (math.sin, math.cos)
+    )
+    first = down * c2 * c3 + right * (c3 * s1 * s2 - c1 * s3) - distance * (c1 * c3 * s2 + s1 * s3)
+    second = down * c2 * s3 + right * (c1 * c3 + s1 * s2 * s3) + distance * (c3 * s1 - c1 * s2 * s3)
+    third = down * s2 - right * c2 * s1 + distance * c1 * c2
+    return second, -first, third
+
+
+def polarization_factor(
+    two_theta_rad: Array, phi_rad: Array, *, horizontal: float = HORIZONTAL_POLARIZATION
+) -> Array:
+    """``P = h (1 - (sin 2theta cos phi)^2) + (1 - h) (1 - (sin 2theta sin phi)^2)``, any shape."""
+    sine = np.sin(two_theta_rad)
+    along, across = (sine * np.cos(phi_rad)) ** 2, (sine * np.sin(phi_rad)) ** 2
+    return np.asarray(horizontal * (1.0 - along) + (1.0 - horizontal) * (1.0 - across))
+
+
+def saxs_region(geometry: DetectorGeometry, q_max_per_nm: float) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Rows and columns (first, stop) of the smallest rectangle that holds every pixel with q < q_max."""
+    inside = pixel_directions(geometry).q_per_nm < q_max_per_nm
+    rows, cols = (np.flatnonzero(inside.any(axis=axis)) for axis in (1, 0))
+    if rows.size == 0:
+        return (0, 0), (0, 0)
+    return (int(rows[0]), int(rows[-1]) + 1), (int(cols[0]), int(cols[-1]) + 1)
+
+
+def flipped(geometry: DetectorGeometry, flip: str) -> DetectorGeometry:
+    """The same detector after its frames were mirrored, left-right (``horizontal``) or up-down."""
+    if flip == "none":
+        return geometry
+    rows, cols = geometry.shape
+    col, row = geometry.beam_center_px
+    rot1, rot2, rot3 = geometry.rotations_rad
+    horizontal = flip == "horizontal"
+    return DetectorGeometry(
+        wavelength_nm=geometry.wavelength_nm,
+        distance_mm=geometry.distance_mm,
+        pixel_size_um=geometry.pixel_size_um,
+        beam_center_px=(cols - 1 - col, row) if horizontal else (col, rows - 1 - row),
+        shape=geometry.shape,
+        rotations_rad=(-rot1, rot2, -rot3) if horizontal else (rot1, -rot2, -rot3),
+        distance_err_mm=geometry.distance_err_mm,
+        pixel_size_err_pct=geometry.pixel_size_err_pct,
+        sources={
+            **geometry.sources,
+            "beam_center_px": f"{geometry.sources.get('beam_center_px', '')}, mirrored",
+        },
+    )

@@ -1,0 +1,236 @@
+"""From the rows of all frames to maps, profiles and averages of one scan."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy.ndimage import maximum_filter
+
+from analysis.records import XRAY_STATUS, Bytes, DetectorGeometry, Polar, QuantityMap
+from analysis.xray.fit_kernels import N_FAMILY
+from analysis.xray.form_factor import spacing_shift_nm
+from analysis.xray.frame_kernels import (
+    COUNTED,
+    COVARIANCE,
+    DEVIANCE,
+    EXPECTED_DEVIANCE,
+    INTENSITY,
+    OK,
+    PARAMETERS,
+    PHOTONS,
+    STATUS,
+    WIDTH_ERRORS,
+)
+from analysis.xray.lattice import Cells, cells_from_peaks
+from analysis.xray.setup import ScanSetup
+
+Array = npt.NDArray[np.float64]
+
+PARTIAL_BEAM = XRAY_STATUS.index("partial_beam")
+PARTIAL_SHARE = 0.15
+"""Fewer photons than this share of the best of eight neighbours: only the beam's tail meets the crystal."""
+
+POLAR_PHI_BINS = 180
+
+FIT_NAMES = tuple(
+    f"{name}{k}{unit}"
+    for k in (1, 2)
+    for name, unit in (
+        ("q", "_per_nm"),
+        ("phi", "_deg"),
+        ("sigma_q", "_per_nm"),
+        ("sigma_phi", "_deg"),
+        ("amplitude", ""),
+        ("offset", ""),
+    )
+)
+"""Columns of ``fit_parameters``: the fit as it is drawn on pixels. Widths are those of the pixelated peak,
+amplitude and offset counts per pixel at full efficiency, without the scaled background."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PointMaps:
+    """Maps (rows, cols) of everything that was measured point by point."""
+
+    maps: dict[str, QuantityMap]
+    status: Bytes
+    fit_parameters: npt.NDArray[np.float32]
+    radial: npt.NDArray[np.float32]
+    radial_err: npt.NDArray[np.float32]
+
+
+def marked_partial(status: npt.NDArray[np.int64], photons: Array) -> npt.NDArray[np.int64]:
+    """Status (rows, cols) in which points that only the beam's tail reaches are ``partial_beam``."""
+    ok = status == OK
+    best = maximum_filter(np.where(ok, photons, 0.0), size=3, mode="constant")
+    return np.where(ok & (photons < PARTIAL_SHARE * best), PARTIAL_BEAM, status)
+
+
+def point_maps(
+    rows: Array,
+    rings: Array,
+    setup: ScanSetup,
+    *,
+    shape: tuple[int, int],
+    nanocrystal_size_nm: tuple[float, float] | None,
+) -> PointMaps:
+    """Maps from ``rows`` (points, ROW_LENGTH) and ``rings`` (points, n_q), both in scan order."""
+    status = marked_partial(rows[:, STATUS].astype(np.int64).reshape(shape), rows[:, PHOTONS].reshape(shape))
+    carries = np.isin(status, (OK, PARTIAL_BEAM)).ravel()
+    cells, own_width, width_err = _cells(rows[carries], setup)
+    size, spread = nanocrystal_size_nm or (np.nan, np.nan)
+    shift = _shift(cells, own_width, size_nm=size, spread_nm=spread)
+    seen = np.isfinite(rows[:, INTENSITY])
+
+    def on_grid(values: Array, where: npt.NDArray[np.bool_]) -> Array:
+        full = np.full(rows.shape[0], np.nan)
+        full[where] = values
+        return full.reshape(shape)
+
+    def quantity(name: str, unit: str, values: Array, errors: Array | None = None) -> QuantityMap:
+        return QuantityMap(
+            name=name,
+            unit=unit,
+            values=on_grid(values, carries),
+            errors=None if errors is None else on_grid(errors, carries),
+        )
+
+    background = float(setup.expected.sum())
+    intensity_err = np.sqrt(rows[seen, COUNTED] + setup.background_share * background)
+    good = rows[carries]
+    nothing = np.full(shape, np.nan)
+    errors = cells.errors
+    maps = (
+        QuantityMap(
+            name="intensity",
+            unit="counts",
+            values=on_grid(rows[seen, INTENSITY], seen),
+            errors=on_grid(intensity_err, seen),
+        ),
+        quantity("a1", "nm", cells.a1_nm, errors["a1"]),
+        quantity("a2", "nm", cells.a2_nm, errors["a2"]),
+        quantity("gamma", "deg", cells.gamma_deg, errors["gamma"]),
+        quantity("psi", "deg", cells.psi_deg, errors["psi"]),
+        quantity("a_sc", "nm", cells.a_sc_nm, errors["a_sc"]),
+        quantity("a_sc_shift", "nm", shift),
+        quantity("q1", "nm^-1", cells.q1_per_nm, errors["q1"]),
+        quantity("q2", "nm^-1", cells.q2_per_nm, errors["q2"]),
+        quantity("sigma_q", "nm^-1", own_width.mean(axis=1), width_err),
+        quantity("photons", "counts", good[:, PHOTONS]),
+        quantity("goodness", "", good[:, DEVIANCE] / good[:, EXPECTED_DEVIANCE]),
+        QuantityMap(name="a_al", unit="nm", values=nothing, errors=nothing.copy()),
+    )
+    radial, radial_err = radial_profiles(rings, setup)
+    return PointMaps(
+        maps={each.name: each for each in maps},
+        status=status.astype(np.uint8),
+        fit_parameters=_fit_parameters(rows, carries, cells.swapped).reshape(*shape, -1),
+        radial=radial.astype(np.float32).reshape(*shape, -1),
+        radial_err=radial_err.astype(np.float32).reshape(*shape, -1),
+    )
+
+
+def _cells(good: Array, setup: ScanSetup) -> tuple[Cells, Array, Array]:
+    """Lattices of points that carry values, widths (n, 2) without the pixel's part, error of their mean."""
+    parameters = good[:, PARAMETERS : PARAMETERS + 2 * N_FAMILY]
+    covariance = good[:, COVARIANCE : COVARIANCE + 16].reshape(-1, 4, 4)
+    cells = cells_from_peaks(parameters[:, (0, N_FAMILY)], parameters[:, (1, N_FAMILY + 1)], covariance)
+    seen = np.exp(parameters[:, (2, N_FAMILY + 2)])
+    own = np.sqrt(np.maximum(seen**2 - setup.place[2] ** 2 / 12.0, 0.0))
+    relative = good[:, (WIDTH_ERRORS, WIDTH_ERRORS + 2)]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        each = np.where(own > 0.0, seen**2 * relative / own, np.nan)
+    return cells, own, 0.5 * np.hypot(each[:, 0], each[:, 1])
+
+
+def _shift(cells: Cells, own_width: Array, *, size_nm: float, spread_nm: float) -> Array:
+    """By how much <a_SC> reads high because of the form factor, nm; NaN without a size of nanocrystals."""
+    if not np.isfinite(size_nm):
+        return np.full(cells.a1_nm.shape, np.nan)
+    # The widths stand in the order of the fit's families, a1 and a2 in that of the labels.
+    width = np.where(cells.swapped[:, None], own_width[:, ::-1], own_width)
+    each = [
+        spacing_shift_nm(a, q, width[:, k], size_nm=size_nm, spread_nm=spread_nm)
+        for k, (a, q) in enumerate(((cells.a1_nm, cells.q1_per_nm), (cells.a2_nm, cells.q2_per_nm)))
+    ]
+    return 0.5 * (each[0] + each[1])
+
+
+def _fit_parameters(
+    rows: Array, carries: npt.NDArray[np.bool_], swapped: npt.NDArray[np.bool_]
+) -> npt.NDArray[np.float32]:
+    parameters = rows[carries, PARAMETERS : PARAMETERS + 2 * N_FAMILY].reshape(-1, 2, N_FAMILY)
+    parameters = np.where(swapped[:, None, None], parameters[:, ::-1], parameters)
+    shown = np.empty_like(parameters)
+    shown[..., 0] = parameters[..., 0]
+    shown[..., 1] = np.rad2deg(0.5 * np.pi - (0.5 * np.pi - parameters[..., 1]) % np.pi)
+    shown[..., 2] = np.exp(parameters[..., 2])
+    shown[..., 3] = np.rad2deg(np.exp(parameters[..., 3]))
+    shown[..., 4] = np.exp(parameters[..., 4])
+    shown[..., 5] = parameters[..., 5]
+    full = np.full((rows.shape[0], 2 * N_FAMILY), np.nan, dtype=np.float32)
+    full[carries] = shown.reshape(-1, 2 * N_FAMILY)
+    return full
+
+
+def radial_profiles(rings: Array, setup: ScanSetup) -> tuple[Array, Array]:
+    """Background-subtracted counts per pixel of each ring, (points, n_q), and 1 sigma; NaN where none counts.
+
+    ``I = (sum n - sum B) / sum e``: the efficiency is in the denominator, counts are not weighted.
+    """
+    weight = setup.weight.sum(axis=1)
+    background = setup.expected.sum(axis=1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        value = np.where(weight > 0.0, (rings - background) / weight, np.nan)
+        spread = np.sqrt(rings + setup.background_share * background) / weight
+    return value, np.where(weight > 0.0, spread, np.nan)
+
+
+def average_pattern(total: npt.NDArray[np.uint64], frames: int, setup: ScanSetup) -> Array:
+    """Mean counts a frame (h, w), background subtracted; NaN where a pixel does not count."""
+    if frames == 0:
+        return np.full(setup.shape, np.nan)
+    return np.asarray(np.where(setup.usable, total / frames - setup.background, np.nan))
+
+
+def polar_average(pattern: Array, setup: ScanSetup) -> Polar:
+    """I(q, phi) of an averaged pattern (h, w): counts per pixel at full efficiency, rings of one pixel."""
+    n_q = setup.q_edges_per_nm.size - 1
+    seen = setup.usable & np.isfinite(pattern)
+    ring = np.minimum((setup.q_per_nm[seen] / setup.q_edges_per_nm[1]).astype(np.int64), n_q - 1)
+    turn = (setup.phi_rad[seen] + np.pi) * (POLAR_PHI_BINS / (2.0 * np.pi))
+    bins = ring * POLAR_PHI_BINS + np.minimum(turn.astype(np.int64), POLAR_PHI_BINS - 1)
+    total, weight = (
+        np.bincount(bins, weights=values[seen], minlength=n_q * POLAR_PHI_BINS).reshape(n_q, POLAR_PHI_BINS)
+        for values in (pattern, setup.efficiency)
+    )
+    with np.errstate(divide="ignore", invalid="ignore"):
+        intensity = np.where(weight > 0.0, total / weight, np.nan)
+    width = 360.0 / POLAR_PHI_BINS
+    return Polar(
+        q_per_nm=setup.q_centres_per_nm,
+        phi_deg=np.asarray(-180.0 + width * (np.arange(POLAR_PHI_BINS) + 0.5), dtype=np.float64),
+        intensity=intensity,
+    )
+
+
+def systematic_errors(geometry: DetectorGeometry, maps: dict[str, QuantityMap]) -> dict[str, float]:
+    """Error common to all points of a1, a2, a_sc in nm, from the distance and the pixel size; none: empty.
+
+    ``delta a / a`` is ``delta L / L`` and ``delta p / p`` in quadrature.
+    """
+    parts = []
+    if geometry.distance_err_mm is not None:
+        parts.append(geometry.distance_err_mm / geometry.distance_mm)
+    if geometry.pixel_size_err_pct is not None:
+        parts.append(geometry.pixel_size_err_pct / 100.0)
+    if not parts:
+        return {}
+    relative = float(np.sqrt(np.sum(np.square(parts))))
+    return {
+        name: relative * float(np.median(maps[name].values[np.isfinite(maps[name].values)]))
+        for name in ("a1", "a2", "a_sc")
+        if np.isfinite(maps[name].values).any()
+    }

@@ -1,0 +1,212 @@
+"""The stream: frames of a scan, a few at a time, through search and fit, the same for any number of workers.
+
+Frames come from a source that is handed in and their patterns go to a sink that is handed in; nothing here
+knows files. Each frame is reduced for itself, so the order in which threads take them changes no bit; only
+then do points that failed get a second chance, started from what their neighbours gave.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from analysis.records import XRAY_STATUS
+from analysis.xray.fit_kernels import N_FAMILY
+from analysis.xray.frame_kernels import (
+    AMBIGUOUS,
+    NO_CONVERGENCE,
+    NO_SIGNAL,
+    OK,
+    PARAMETERS,
+    ROW_LENGTH,
+    SIGNAL,
+    STATUS,
+    UNEXPLAINED,
+    fit_frame,
+    search_frame,
+)
+from analysis.xray.setup import ScanSetup
+
+Array = npt.NDArray[np.float64]
+Counts = npt.NDArray[np.uint32]
+
+TASK_FRAMES = 16
+FRAME_MISSING = XRAY_STATUS.index("frame_missing")
+RETRIED = (NO_SIGNAL, NO_CONVERGENCE, AMBIGUOUS)
+
+
+class FrameSource(Protocol):
+    """Frames of one region by image number; ``read`` may be called from several threads."""
+
+    def read(self, number: int, out: Counts) -> bool:
+        """Fill ``out`` (h, w) with the counts of one frame; False where it is missing or damaged."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Batch:
+    """Consecutive scan points reduced: ``rows`` (n, ROW_LENGTH), ``rings`` (n, n_q) counts of each ring,
+    ``patterns`` (n, h, w), ``total`` (h, w) counts summed over frames in which a lattice was found."""
+
+    rows: Array
+    rings: Array
+    patterns: Counts
+    total: npt.NDArray[np.uint64]
+    summed: int
+
+
+def without_patterns(batch: Batch) -> Batch:
+    """The same batch with its patterns let go."""
+    return replace(batch, patterns=np.empty((0, 0, 0), dtype=np.uint32))
+
+
+class _Room:
+    """Arrays that one task works in."""
+
+    def __init__(self, setup: ScanSetup) -> None:
+        size = max(64, int(np.count_nonzero(setup.usable)))
+        self.pixels = np.empty((size, 5))
+        self.family = np.empty(size, dtype=np.int64)
+
+
+def reduce_batch(source: FrameSource, setup: ScanSetup, numbers: Sequence[int]) -> Batch:
+    """Read, search and fit the frames with these image numbers (-1: none) one after the other."""
+    n, n_q = len(numbers), setup.q_edges_per_nm.size - 1
+    rows, rings = np.full((n, ROW_LENGTH), np.nan), np.full((n, n_q), np.nan)
+    patterns = np.zeros((n, *setup.shape), dtype=np.uint32)
+    total = np.zeros(setup.shape, dtype=np.uint64)
+    room, summed = _Room(setup), 0
+    for place, number in enumerate(numbers):
+        counts = patterns[place]
+        if number < 0 or not source.read(number, counts):
+            counts[:] = 0
+            rows[place, STATUS] = FRAME_MISSING
+            continue
+        if _search(setup, counts, rings[place], rows[place]):
+            _fit(setup, counts, room, rows[place])
+        counts[~setup.usable] = 0
+        if rows[place, STATUS] == OK:
+            total += counts
+            summed += 1
+    return Batch(rows=rows, rings=rings, patterns=patterns, total=total, summed=summed)
+
+
+def _search(setup: ScanSetup, counts: Counts, rings: Array, row: Array) -> bool:
+    return bool(
+        search_frame(
+            counts,
+            setup.limit,
+            setup.places,
+            setup.bins,
+            setup.expected,
+            setup.weight,
+            setup.window,
+            setup.steps,
+            rings,
+            row,
+        )
+    )
+
+
+def _fit(setup: ScanSetup, counts: Counts, room: _Room, row: Array) -> None:
+    fit_frame(
+        counts,
+        setup.limit,
+        setup.usable,
+        setup.q_per_nm,
+        setup.phi_rad,
+        setup.efficiency,
+        setup.background,
+        setup.background_share,
+        setup.place,
+        setup.deviance_table,
+        room.pixels,
+        room.family,
+        row,
+    )
+
+
+def reduce_batches(
+    source: FrameSource, setup: ScanSetup, batches: Sequence[Sequence[int]], *, workers: int
+) -> Iterator[Batch]:
+    """Reduce batches of image numbers, in order, with ``workers`` threads; few are held at a time."""
+    if workers <= 1:
+        for numbers in batches:
+            yield reduce_batch(source, setup, numbers)
+        return
+    with ThreadPoolExecutor(workers) as pool:
+        ahead: deque[list[Future[Batch]]] = deque()
+        for numbers in batches:
+            parts = [numbers[k : k + TASK_FRAMES] for k in range(0, len(numbers), TASK_FRAMES)]
+            ahead.append([pool.submit(reduce_batch, source, setup, part) for part in parts])
+            if sum(len(futures) for futures in ahead) >= 2 * workers:
+                yield _joined([future.result() for future in ahead.popleft()])
+        while ahead:
+            yield _joined([future.result() for future in ahead.popleft()])
+
+
+def _joined(parts: list[Batch]) -> Batch:
+    return Batch(
+        rows=np.concatenate([part.rows for part in parts]),
+        rings=np.concatenate([part.rings for part in parts]),
+        patterns=np.concatenate([part.patterns for part in parts]),
+        total=np.sum([part.total for part in parts], axis=0, dtype=np.uint64),
+        summed=sum(part.summed for part in parts),
+    )
+
+
+def second_chance(
+    rows: Array, shape: tuple[int, int], read: Callable[[int], Counts | None], setup: ScanSetup
+) -> int:
+    """Fit points without a lattice once more, started from their neighbours' median; gives how many gained.
+
+    ``rows`` (points, ROW_LENGTH) are changed in place; ``read`` gives the pattern of a point by its index.
+    Neighbours are the 8 around a point that were ok after the first pass, so order does not matter.
+    """
+    status = rows[:, STATUS].reshape(shape)
+    ok = status == OK
+    room, gained = _Room(setup), 0
+    changes: list[tuple[int, Array]] = []
+    for row, col in zip(*np.nonzero(np.isin(status, RETRIED)), strict=True):
+        box = np.s_[max(0, row - 1) : row + 2, max(0, col - 1) : col + 2]
+        if np.count_nonzero(ok[box]) < 2:
+            continue
+        around = rows.reshape(*shape, ROW_LENGTH)[box][ok[box]]
+        index = int(row * shape[1] + col)
+        counts = read(index)
+        if counts is None:
+            continue
+        tried = rows[index].copy()
+        tried[PARAMETERS : PARAMETERS + 2 * N_FAMILY] = _middle(around)
+        if status[row, col] != AMBIGUOUS:
+            tried[UNEXPLAINED] = 0.0
+        _fit(setup, counts, room, tried)
+        if tried[STATUS] == OK and tried[SIGNAL : SIGNAL + 2].min() >= SECOND_SIGNAL:
+            changes.append((index, tried))
+    for index, tried in changes:
+        rows[index] = tried
+        gained += 1
+    return gained
+
+
+SECOND_SIGNAL = 5.0
+"""What a neighbour's start must show of each family: a look at a known place, but a chosen one."""
+
+
+def _middle(around: Array) -> Array:
+    """Median parameters of neighbours (n, ROW_LENGTH), their families matched and angles unwrapped."""
+    first = around[:, PARAMETERS : PARAMETERS + 2 * N_FAMILY].copy()
+    axis = first[0, 1]
+    for parameters in first:
+        turned = [(parameters[at + 1] - axis + 0.5 * np.pi) % np.pi - 0.5 * np.pi for at in (0, N_FAMILY)]
+        if abs(turned[1]) < abs(turned[0]):
+            parameters[:] = np.roll(parameters, N_FAMILY)
+    for at, reference in ((1, first[0, 1]), (N_FAMILY + 1, first[0, N_FAMILY + 1])):
+        first[:, at] = reference + (first[:, at] - reference + 0.5 * np.pi) % np.pi - 0.5 * np.pi
+    return np.asarray(np.median(first, axis=0))
