@@ -38,13 +38,14 @@ def line_figure(line: AfmLine, *, scheme: Scheme) -> go.Figure:
         )
     figure.update_xaxes(title_text="distance along the line (µm)")
     return figure.update_layout(
-        yaxis={"title": {"text": "h (nm)"}},
+        yaxis={"title": {"text": "h (nm)"}, "rangemode": "tozero"},
         yaxis2={
             "title": {"text": "E (GPa)"},
             "overlaying": "y",
             "side": "right",
             "showgrid": False,
             "rangemode": "tozero",
+            "tickmode": "auto",
         },
         margin={"l": 8, "r": 8, "t": 26, "b": 6},
         hovermode="x",

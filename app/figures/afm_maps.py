@@ -9,8 +9,8 @@ import numpy.typing as npt
 import plotly.graph_objects as go
 
 from analysis.records import AFM_STATUS, AfmReduction, Array, PixelGrid
-from app.figures.maps import MAX_CELLS, averaged, colour_limits, map_figure
-from app.figures.reasons import NOTHING_THERE, reason_trace
+from app.figures.maps import FAILED, MAX_CELLS, averaged, colour_limits, map_figure
+from app.figures.reasons import NOTHING_THERE
 from app.figures.theme import CURSOR, Scheme
 from app.figures.words import STATUS_TEXT
 
@@ -18,6 +18,7 @@ UNIT = {"modulus": "GPa", "height": "nm"}
 NAME = {"modulus": "E", "height": "h"}
 PERCENTILES = {"modulus": (1.0, 99.0), "height": (0.5, 99.5)}
 LINE = "#ffffff"
+REASON_CELLS = 96
 
 Ends = tuple[float, float, float, float]
 Named = tuple[str, Ends]
@@ -30,34 +31,35 @@ def field_figure(
     scheme: Scheme,
     lines: Sequence[Named] = (),
     selected: str = "",
+    movable: bool = False,
     everywhere: bool = False,
 ) -> go.Figure:
     """Height or modulus as displayed, x right, y down in um from the field's top-left corner, 1:1.
 
     The modulus of pixels that do not count is left out (grey, with the reason) unless ``everywhere``.
-    ``lines`` are (name, (x0, y0, x1, y1)) in um; ``selected`` names the one that is drawn strong.
+    ``lines`` are (name, (x0, y0, x1, y1)) in um; ``selected`` names the one that is drawn strong, and,
+    if ``movable``, as the figure's first shape, which can be dragged.
     """
     grid, values, s, status = _cells(field, quantity)
-    excluded = status != AFM_STATUS.index("ok")
-    hidden = excluded if quantity == "modulus" and not everywhere else np.zeros_like(excluded)
-    reason = np.array([STATUS_TEXT[name] for name in AFM_STATUS])[status].astype(np.str_)
-    outside = status == AFM_STATUS.index("outside")
+    hidden = quantity == "modulus" and not everywhere
+    counted = status == AFM_STATUS.index("ok")
     figure = map_figure(
         grid,
-        np.where(hidden, np.nan, values),
+        np.where(counted, values, np.nan) if hidden else values,
         quantity=quantity,
         unit=UNIT[quantity],
         scheme=scheme,
         outline=field.outline,
         s=s,
         limits=limits(field, quantity, everywhere=everywhere),
-        detail=reason,
-        failed=hidden & ~outside,
     )
-    if hidden.any():
-        figure.add_trace(reason_trace(grid, hidden & outside, reason, colour=NOTHING_THERE, name="outside"))
+    if hidden:
+        figure.add_traces([excluded_trace(grid, status), reasons_trace(grid, status)])
+        figure.data = figure.data[-2:] + figure.data[:-2]
     for name, ends in lines:
         figure.add_traces(line_traces(name, ends, strong=name == selected))
+        if movable and name == selected:
+            figure.layout.shapes = (movable_line(ends), *figure.layout.shapes)
     return figure.update_layout(
         meta={**figure.layout.meta, "link": {"modality": "afm", "index": field.index}},
         margin={"l": 8, "r": 8, "t": 4, "b": 4},
@@ -90,6 +92,44 @@ def _cells(
     return grid, values, s, status[block // 2 :: block, block // 2 :: block][:rows, :cols]
 
 
+def excluded_trace(grid: PixelGrid, status: npt.NDArray[np.uint8]) -> go.Heatmap:
+    """Pixels that do not count in flat colours: pale outside the crystal, grey where one was left out."""
+    x_um, y_um, _ = grid.displayed_axes()
+    colours = ["rgba(0,0,0,0)" if name == "ok" else FAILED for name in AFM_STATUS]
+    colours[AFM_STATUS.index("outside")] = NOTHING_THERE
+    steps = np.linspace(0.0, 1.0, len(colours) + 1)
+    return go.Heatmap(
+        x=x_um.astype(np.float32),
+        y=y_um.astype(np.float32),
+        z=np.ascontiguousarray(grid.displayed(status.astype(np.uint8))),
+        zmin=-0.5,
+        zmax=len(colours) - 0.5,
+        colorscale=[[float(steps[n + side]), colour] for n, colour in enumerate(colours) for side in (0, 1)],
+        showscale=False,
+        hoverinfo="skip",
+        name="excluded",
+    )
+
+
+def reasons_trace(grid: PixelGrid, status: npt.NDArray[np.uint8]) -> go.Heatmap:
+    """A transparent layer that says why a pixel does not count; coarser than the field where that is fine."""
+    step = -(-max(grid.shape) // REASON_CELLS)
+    x_um, y_um, _ = grid.displayed_axes()
+    seen = np.asarray(grid.displayed(status))[step // 2 :: step, step // 2 :: step]
+    words = np.array([STATUS_TEXT[name] for name in AFM_STATUS])
+    return go.Heatmap(
+        x=x_um[step // 2 :: step].astype(np.float32),
+        y=y_um[step // 2 :: step].astype(np.float32),
+        z=np.where(seen == AFM_STATUS.index("ok"), np.float32(np.nan), np.float32(1)),
+        text=words[seen],
+        opacity=0.0,
+        showscale=False,
+        hoverongaps=False,
+        hovertemplate="<b>not counted</b><br>%{text}<br>x %{x:.2f}, y %{y:.2f} µm<extra></extra>",
+        name="reasons",
+    )
+
+
 def line_traces(name: str, ends: Ends, *, strong: bool) -> list[go.Scatter]:
     """A line from its start (dot) to its end, named; a strong one stands out from the others."""
     x0, y0, x1, y1 = ends
@@ -120,3 +160,10 @@ def line_traces(name: str, ends: Ends, *, strong: bool) -> list[go.Scatter]:
             name=name,
         ),
     ]
+
+
+def movable_line(ends: Ends) -> go.layout.Shape:
+    """The chosen drawn line as a shape whose ends can be dragged."""
+    x0, y0, x1, y1 = ends
+    line = {"color": CURSOR, "width": 3}
+    return go.layout.Shape(type="line", x0=x0, y0=y0, x1=x1, y1=y1, editable=True, name="drawn", line=line)

@@ -20,9 +20,10 @@ from app.figures.maps import (
     outline_traces,
     physical_axes,
 )
+from app.figures.numbers import value_text
 from app.figures.reasons import NOTHING_THERE, reason_trace
 from app.figures.theme import CURSOR, Scheme, template
-from app.figures.words import STATUS_TEXT, unit_text, with_error
+from app.figures.words import STATUS_TEXT, unit_text
 
 QUANTITIES = {
     "intensity": "intensity",
@@ -208,18 +209,6 @@ def _detail(scan: XrayReduction, what: Shown) -> npt.NDArray[np.str_]:
         for value, error, code in zip(what.values.flat, errors.flat, scan.status.flat, strict=True)
     ]
     return np.array(words).reshape(what.values.shape)
-
-
-def value_text(value: float, error: float, unit: str) -> str:
-    """A value with its uncertainty, or to four digits where it has none; degrees without a space."""
-    if np.isfinite(error) and error > 0:
-        return with_error(value, error) + suffix(unit)
-    return (f"{value:,.0f}" if abs(value) >= 1e4 else f"{value:.4g}") + suffix(unit)
-
-
-def suffix(unit: str) -> str:
-    """What follows a number: nothing, the degree sign at once, or a space and the unit."""
-    return unit if unit in {"", "°"} else f" {unit}"
 
 
 def status_trace(scan: XrayReduction) -> go.Heatmap:

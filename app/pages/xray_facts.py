@@ -8,8 +8,9 @@ from dash.development.base_component import Component
 
 from analysis.records import XRAY_STATUS, XrayReduction
 from analysis.units import energy_kev_from_wavelength
-from app.figures.words import STATUS_TEXT, unit_text, with_error
-from app.figures.xray_maps import QUANTITIES, STATUS_COLOUR, suffix
+from app.figures.numbers import suffix
+from app.figures.words import STATUS_TEXT, with_error
+from app.figures.xray_maps import QUANTITIES, STATUS_COLOUR
 from app.pages.instrument import facts, listed
 
 QUOTED = ("a_sc", "a1", "a2", "gamma", "psi")
@@ -76,7 +77,7 @@ def uncertainty_rows(scan: XrayReduction) -> list[tuple[str, ...]]:
         shown = scan.maps.get(name)
         if shown is None:
             continue
-        unit = suffix(unit_text(shown.unit))
+        unit = suffix(shown.unit)
         errors = shown.errors[np.isfinite(shown.errors)] if shown.errors is not None else np.array([])
         median = f"± {np.median(errors):.2g}{unit}" if errors.size else "–"
         common = scan.systematic.get(name)
