@@ -19,6 +19,7 @@ MIN_SHARE = 0.002
 MIN_CONTRAST = 6.0
 GROUND_MARGIN_PX = 3
 MIN_GROUND_SHARE = 0.005
+SPIKE_PERCENTILES = (0.1, 99.9)
 EIGHT = np.ones((3, 3), dtype=bool)
 
 
@@ -79,10 +80,15 @@ def ground_of(inside: Mask, finite: Mask) -> Mask:
 
 
 def _two_classes(flat: Array, finite: Mask) -> Mask:
+    """First guess of what is high: Otsu's threshold, its range without the outermost spikes."""
     values = flat[finite]
-    if np.ptp(values) == 0.0:
+    low, top = np.percentile(values, SPIKE_PERCENTILES)
+    if low == top:
+        low, top = values.min(), values.max()
+    if low == top:
         raise NoCrystalError("the height is the same everywhere")
-    return np.asarray(finite & (flat > threshold_otsu(values)))  # type: ignore[no-untyped-call]
+    threshold = threshold_otsu(np.clip(values, low, top))  # type: ignore[no-untyped-call]
+    return np.asarray(finite & (flat > threshold))
 
 
 def _plane_under(values: Array, high: Mask, finite: Mask, before: Plane) -> Plane:
