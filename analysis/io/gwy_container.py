@@ -23,7 +23,7 @@ MAGIC = b"GWYP"
 ROOT = "GwyContainer"
 MAX_FILE_BYTES = 2**31
 MAX_NESTING = 16
-MAX_COMPONENTS = 200_000
+MAX_COMPONENTS = 100_000
 MAX_NAME_BYTES = 1000
 
 _NUMBERS = {"b": "<?", "c": "<b", "i": "<i", "q": "<q", "d": "<d"}
