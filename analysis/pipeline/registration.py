@@ -1,0 +1,80 @@
+"""From reductions apart to one coordinate: outlines, profiles, co-trends, the numbers of the sample."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from analysis.io.sample_file import Sample
+from analysis.records import (
+    AfmReduction,
+    Correlation,
+    Measured,
+    Profile,
+    SemReduction,
+    XrayReduction,
+)
+from analysis.registration.correlation import co_trend
+from analysis.registration.place import placed_field, placed_image, placed_scan
+from analysis.registration.sampled import field_profiles, image_profiles, scan_profiles
+from analysis.registration.summary import summary_of
+
+
+@dataclass(frozen=True, kw_only=True)
+class Registered:
+    """The reductions with outline and coordinate, and what follows from them together."""
+
+    xray: tuple[XrayReduction, ...]
+    sem: tuple[SemReduction, ...]
+    afm: tuple[AfmReduction, ...]
+    profiles: tuple[Profile, ...]
+    correlations: tuple[Correlation, ...]
+    summary: Mapping[str, Measured | None]
+
+
+def register(
+    sample: Sample,
+    *,
+    xray: Sequence[XrayReduction],
+    sem: Sequence[SemReduction],
+    afm: Sequence[AfmReduction],
+) -> Registered:
+    """Put every reduction onto its crystal's coordinate; its ``index`` names its block in the sample."""
+    scans = tuple(
+        placed_scan(
+            scan,
+            outline_um=sample.xray[scan.index].outline_um,
+            line_um=sample.xray[scan.index].positions_line_um,
+        )
+        for scan in xray
+    )
+    images = tuple(placed_image(image, outline_nm=sample.sem[image.index].outline_nm) for image in sem)
+    fields = tuple(placed_field(field, outline_um=sample.afm[field.index].outline_um) for field in afm)
+    profiles = (
+        *(profile for scan in scans for profile in scan_profiles(scan)),
+        *(profile for image in images for profile in image_profiles(image)),
+        *(profile for field in fields for profile in field_profiles(field)),
+    )
+    return Registered(
+        xray=scans,
+        sem=images,
+        afm=fields,
+        profiles=profiles,
+        correlations=tuple(_co_trends(profiles)),
+        summary=summary_of(scans, fields),
+    )
+
+
+def _co_trends(profiles: Iterable[Profile]) -> list[Correlation]:
+    """E against <a_SC> of X-ray and of SEM along s, for each crystal that has both."""
+    along_s = [profile for profile in profiles if profile.coordinate == "rectangle"]
+    found = []
+    for y in along_s:
+        if (y.modality, y.quantity) != ("afm", "modulus"):
+            continue
+        for x in along_s:
+            named = {"xray": "a_sc", "sem": "sem_a_sc"}.get(x.modality)
+            if named is not None and x.quantity == "a_sc" and x.crystal == y.crystal:
+                pair = co_trend(x, y, x_quantity=named, y_quantity="modulus")
+                found += [pair] if pair is not None else []
+    return found

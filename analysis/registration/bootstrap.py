@@ -1,0 +1,145 @@
+"""Errors of averages over a map whose neighbouring points are alike: the block bootstrap of residuals.
+
+What is left of a quantity after its trend with the coordinate is a field of noise with some correlation
+length. It is redrawn by laying blocks of it, larger than that length, at random places over the crystal
+(moving blocks), and every average is taken again. The trend and the places of the points stay fixed.
+Source: S. N. Lahiri, Resampling Methods for Dependent Data (2003), chapters 2 and 12.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy import fft
+
+from analysis.records import Array
+
+Indices = npt.NDArray[np.int64]
+
+MAX_CELLS = 64
+"""A map with more points a side is averaged down before its blocks are drawn."""
+
+DRAWS = 400
+SEED = 19790126
+BLOCK_PER_LENGTH = 2.0
+"""Side of a block over the correlation length."""
+
+MIN_POINTS = 4
+"""With fewer points there is no telling how they vary together."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Field:
+    """Residuals (rows, cols) with their weights, 0 where there is none; a cell is ``factor`` x ``factor``."""
+
+    residual: Array
+    weight: Array
+    factor: int
+    correlation_cells: float
+
+
+def noise_field(residual: Array) -> Field:
+    """The field of residuals of a map (rows, cols), NaN where there is none, coarsened where it is large."""
+    factor = max(1, -(-max(residual.shape) // MAX_CELLS))
+    known = np.isfinite(residual)
+    weight = _summed(known.astype(np.float64), factor)
+    total = _summed(np.where(known, residual, 0.0), factor)
+    mean = np.divide(total, weight, out=np.zeros_like(total), where=weight > 0.0)
+    return Field(
+        residual=mean,
+        weight=weight,
+        factor=factor,
+        correlation_cells=correlation_length(mean, weight > 0.0),
+    )
+
+
+def correlation_length(residual: Array, known: npt.NDArray[np.bool_]) -> float:
+    """Distance in cells over which residuals (rows, cols) are alike; 0 where neighbours already differ.
+
+    The autocorrelation at lag 1 is what is correlated (the rest is noise of single cells); the length is
+    where it has fallen to 1/e of that, on the average over directions.
+    """
+    n = int(known.sum())
+    if n < 3 * MIN_POINTS:
+        return 0.0
+    centred = np.where(known, residual - residual[known].mean(), 0.0)
+    shape = [fft.next_fast_len(2 * size) for size in residual.shape]
+    products = fft.irfft2(np.abs(fft.rfft2(centred, shape)) ** 2, shape)
+    pairs = fft.irfft2(np.abs(fft.rfft2(known.astype(np.float64), shape)) ** 2, shape)
+    reach = max(2, min(residual.shape) // 2)
+    row, col = np.meshgrid(np.arange(-reach, reach + 1), np.arange(-reach, reach + 1), indexing="ij")
+    lag = np.rint(np.hypot(row, col)).astype(np.int64).ravel()
+    total = np.bincount(lag, weights=products[row, col].ravel())
+    number = np.bincount(lag, weights=pairs[row, col].ravel())
+    rho = np.divide(total, number, out=np.zeros_like(total), where=number > 0.5)
+    if rho[0] <= 0.0:
+        return 0.0
+    rho = rho / rho[0]
+    if rho[1] < max(0.1, 3.0 / np.sqrt(number[1])):
+        return 0.0
+    level = rho[1] / np.e
+    below = np.flatnonzero(rho[1 : reach + 1] < level)
+    if below.size == 0:
+        return float(reach)
+    lag = int(below[0]) + 1
+    return float(lag - 1 + (rho[lag - 1] - level) / (rho[lag - 1] - rho[lag]))
+
+
+def bootstrap_errors(field: Field, functionals: Array) -> Array:
+    """Standard errors (k,) of k linear functionals of the field, each (rows, cols) of coefficients.
+
+    A functional is ``sum(c * value)`` over the fine map; here ``c`` is summed over each coarse cell.
+    """
+    held = field.weight > 0.0
+    rows, cols = np.nonzero(held)
+    if rows.size < MIN_POINTS:
+        return np.full(len(functionals), np.nan)
+    coarse = np.array([_summed(one, field.factor)[held] for one in functionals])
+    side = max(1, round(BLOCK_PER_LENGTH * field.correlation_cells))
+    drawn, known = _draws(field, held, rows, cols, side)
+    # A redrawn cell for which there was no residual counts as its functional's mean, that is, not at all.
+    covered = np.abs(coarse) @ known.T
+    total = np.abs(coarse).sum(axis=1)[:, None]
+    value = (coarse @ drawn.T) * np.divide(total, covered, out=np.ones_like(covered), where=covered > 0.0)
+    blocks = max(2.0, rows.size / side**2)
+    return np.asarray(value.std(axis=1) * np.sqrt(blocks / (blocks - 1.0)))
+
+
+def _draws(
+    field: Field, held: npt.NDArray[np.bool_], rows: Indices, cols: Indices, side: int
+) -> tuple[Array, Array]:
+    """Redrawn residuals (DRAWS, n) and whether each is one (1.0 or 0.0)."""
+    rng = np.random.default_rng(SEED)
+    height, width = held.shape
+    centred = np.where(held, field.residual - np.average(field.residual, weights=field.weight), 0.0)
+    padded = np.pad(centred, side)
+    known = np.pad(held, side).astype(np.float64)
+    filled = _window_sums(known, side)
+    sources = np.argwhere(filled >= 0.5 * float(filled.max()))
+    shift = rng.integers(0, side, size=(DRAWS, 2)) if side > 1 else np.zeros((DRAWS, 2), dtype=np.int64)
+    block_cols = width // side + 2
+    blocks = (height // side + 2) * block_cols
+    chosen = sources[rng.integers(0, len(sources), size=(DRAWS, blocks))]
+    down, across = rows[None, :] + shift[:, :1], cols[None, :] + shift[:, 1:]
+    block = down // side * block_cols + across // side
+    origin = np.take_along_axis(chosen, block[..., None], axis=1)
+    at = origin[..., 0] + down % side, origin[..., 1] + across % side
+    return padded[at], known[at]
+
+
+def _window_sums(values: Array, side: int) -> Array:
+    """Sums over every side x side window that lies wholly in the array."""
+    total = np.pad(values.cumsum(axis=0).cumsum(axis=1), ((1, 0), (1, 0)))
+    down = total[side:] - total[:-side]
+    return np.asarray(down[:, side:] - down[:, :-side])
+
+
+def _summed(values: Array, factor: int) -> Array:
+    """Sums over factor x factor cells; the last ones may be partial."""
+    if factor == 1:
+        return values
+    padded = np.pad(values, [(0, -size % factor) for size in values.shape])
+    rows, cols = padded.shape[0] // factor, padded.shape[1] // factor
+    return np.asarray(padded.reshape(rows, factor, cols, factor).sum(axis=(1, 3)))
