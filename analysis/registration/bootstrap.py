@@ -18,10 +18,10 @@ from analysis.records import Array
 
 Indices = npt.NDArray[np.int64]
 
-MAX_CELLS = 64
+MAX_CELLS = 48
 """A map with more points a side is averaged down before its blocks are drawn."""
 
-DRAWS = 400
+DRAWS, SHIFTS = 320, 16
 SEED = 19790126
 BLOCK_PER_LENGTH = 2.0
 """Side of a block over the correlation length."""
@@ -98,35 +98,51 @@ def bootstrap_errors(field: Field, functionals: Array) -> Array:
         return np.full(len(functionals), np.nan)
     coarse = np.array([_summed(one, field.factor)[held] for one in functionals])
     side = max(1, round(BLOCK_PER_LENGTH * field.correlation_cells))
+    blocks = max(2.0, rows.size / side**2)
+    inflated = np.sqrt(blocks / (blocks - 1.0))
+    if side == 1:
+        # Cells that are drawn each for itself: what the redrawing tends to, in closed form.
+        variance = np.average(_centred(field)[held] ** 2 * field.weight[held]) * (1.0 / field.weight[held])
+        return np.asarray(np.sqrt(coarse**2 @ variance) * inflated)
     drawn, known = _draws(field, held, rows, cols, side)
     # A redrawn cell for which there was no residual counts as its functional's mean, that is, not at all.
     covered = np.abs(coarse) @ known.T
     total = np.abs(coarse).sum(axis=1)[:, None]
     value = (coarse @ drawn.T) * np.divide(total, covered, out=np.ones_like(covered), where=covered > 0.0)
-    blocks = max(2.0, rows.size / side**2)
-    return np.asarray(value.std(axis=1) * np.sqrt(blocks / (blocks - 1.0)))
+    return np.asarray(value.std(axis=1) * inflated)
+
+
+def _centred(field: Field) -> Array:
+    mean = np.average(field.residual, weights=field.weight)
+    return np.where(field.weight > 0.0, field.residual - mean, 0.0)
 
 
 def _draws(
     field: Field, held: npt.NDArray[np.bool_], rows: Indices, cols: Indices, side: int
 ) -> tuple[Array, Array]:
-    """Redrawn residuals (DRAWS, n) and whether each is one (1.0 or 0.0)."""
+    """Redrawn residuals (DRAWS, n) and whether each is one (1.0 or 0.0).
+
+    Blocks lie on a lattice that is shifted at random from one group of draws to the next.
+    """
     rng = np.random.default_rng(SEED)
-    height, width = held.shape
-    centred = np.where(held, field.residual - np.average(field.residual, weights=field.weight), 0.0)
-    padded = np.pad(centred, side)
+    padded = np.pad(_centred(field), side)
     known = np.pad(held, side).astype(np.float64)
     filled = _window_sums(known, side)
-    sources = np.argwhere(filled >= 0.5 * float(filled.max()))
-    shift = rng.integers(0, side, size=(DRAWS, 2)) if side > 1 else np.zeros((DRAWS, 2), dtype=np.int64)
-    block_cols = width // side + 2
-    blocks = (height // side + 2) * block_cols
-    chosen = sources[rng.integers(0, len(sources), size=(DRAWS, blocks))]
-    down, across = rows[None, :] + shift[:, :1], cols[None, :] + shift[:, 1:]
-    block = down // side * block_cols + across // side
-    origin = np.take_along_axis(chosen, block[..., None], axis=1)
-    at = origin[..., 0] + down % side, origin[..., 1] + across % side
-    return padded[at], known[at]
+    sources = np.flatnonzero(filled.ravel() >= 0.5 * float(filled.max()))
+    sources = sources // filled.shape[1] * padded.shape[1] + sources % filled.shape[1]
+    across = held.shape[1] // side + 2
+    number = (held.shape[0] // side + 2) * across
+    drawn, drawn_known = [], []
+    for _ in range(SHIFTS):
+        shift = rng.integers(0, side, size=2)
+        down, right = rows + shift[0], cols + shift[1]
+        block = down // side * across + right // side
+        inner = down % side * padded.shape[1] + right % side
+        origins = sources[rng.integers(0, len(sources), size=(DRAWS // SHIFTS, number))]
+        at = origins[:, block] + inner
+        drawn.append(padded.ravel()[at])
+        drawn_known.append(known.ravel()[at])
+    return np.concatenate(drawn), np.concatenate(drawn_known)
 
 
 def _window_sums(values: Array, side: int) -> Array:
