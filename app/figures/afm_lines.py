@@ -36,7 +36,7 @@ def line_figure(line: AfmLine, *, scheme: Scheme) -> go.Figure:
                 hovertemplate=f"{name} %{{y:.4g}} {unit}, d %{{x:.3f}} µm{place}<extra></extra>",
             )
         )
-    figure.update_xaxes(title_text="distance along the line (µm)")
+    figure.update_xaxes(title_text="distance along the line (µm)", hoverformat=".3f")
     return figure.update_layout(
         yaxis={"title": {"text": "h (nm)"}, "rangemode": "tozero"},
         yaxis2={

@@ -15,6 +15,7 @@ from analysis.records import (
     AfmReduction,
     Array,
     Coordinate,
+    DetectorGeometry,
     Outline,
     PixelGrid,
     Profile,
@@ -22,6 +23,7 @@ from analysis.records import (
     SemReduction,
     XrayReduction,
 )
+from analysis.registration.coordinate import coordinate_at
 from analysis.units import UM_PER_NM
 from app.figures.maps import averaged
 from app.figures.panels import XRAY_QUANTITIES
@@ -68,13 +70,20 @@ def _xray(scan: XrayReduction) -> Json:
         "tile": None
         if scan.patterns is None
         else {"rows": rows, "cols": cols, "block": block, "row0": scan.region[0], "col0": scan.region[1]},
-        "geometry": {
-            "wavelength": scan.geometry.wavelength_nm,
-            "distance": scan.geometry.distance_mm,
-            "pixel": list(scan.geometry.pixel_size_um),
-            "beam": list(scan.geometry.beam_center_px),
-        },
+        "geometry": _geometry(scan.geometry),
         "q": _floats(scan.q_per_nm),
+    }
+
+
+def _geometry(geometry: DetectorGeometry) -> Json | None:
+    """What the browser needs to mark a peak on a thumbnail; None on a tilted detector, where it does not."""
+    if any(geometry.rotations_rad):
+        return None
+    return {
+        "wavelength": geometry.wavelength_nm,
+        "distance": geometry.distance_mm,
+        "pixel": list(geometry.pixel_size_um),
+        "beam": list(geometry.beam_center_px),
     }
 
 
@@ -122,16 +131,7 @@ def sem_coordinate(image: SemReduction, grid: PixelGrid) -> Array | None:
         edge = np.array(image.edge_nm) * UM_PER_NM
         along = np.array(image.center_nm) * UM_PER_NM - edge
         return np.asarray(((x_um - edge[0]) * along[0] + (y_um - edge[1]) * along[1]) / (along @ along))
-    return None if image.outline is None else rectangle_s(image.outline, x_um, y_um)
-
-
-def rectangle_s(outline: Outline, x_um: Array, y_um: Array) -> Array:
-    """``s = 1 - max(|u| / A, |v| / B)`` in the outline's rectangle; NaN outside."""
-    dx, dy = x_um - outline.centre_um[0], y_um - outline.centre_um[1]
-    cosine, sine = np.cos(outline.angle_rad), np.sin(outline.angle_rad)
-    u, v = dx * cosine - dy * sine, dx * sine + dy * cosine
-    s = 1.0 - np.maximum(np.abs(u) / outline.half_sides_um[0], np.abs(v) / outline.half_sides_um[1])
-    return np.where(s >= 0.0, s, np.nan)
+    return None if image.outline is None else coordinate_at(image.outline, x_um, y_um).s["rectangle"]
 
 
 def _afm(field: AfmReduction) -> Json:

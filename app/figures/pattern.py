@@ -6,8 +6,8 @@ import numpy as np
 import numpy.typing as npt
 import plotly.graph_objects as go
 
-from analysis.records import Array, DetectorGeometry, XrayReduction
-from analysis.units import MM_PER_UM
+from analysis.records import Array, XrayReduction
+from analysis.xray.geometry import pixel_directions
 from app.figures.maps import colour_limits
 from app.figures.png import Pixels, grey
 from app.figures.theme import XRAY, Scheme, template, translucent, with_unit
@@ -35,16 +35,6 @@ def thumbnail(counts: Array, valid: npt.NDArray[np.bool_], *, brightest: float) 
     total = np.where(seen, counts[cut].reshape(tiles), 0).sum(axis=(1, 3))
     mean = total / np.maximum(number, 1)
     return grey(np.log1p(20.0 * mean / brightest), limits=(0.0, float(np.log1p(20.0))))
-
-
-def q_phi(geometry: DetectorGeometry, *, row: Array, col: Array) -> tuple[Array, Array]:
-    """q in nm^-1 and phi in degrees, counter-clockwise as displayed, of pixels of an untilted detector."""
-    beam_col, beam_row = geometry.beam_center_px
-    height_um, width_um = geometry.pixel_size_um
-    x, y = (col - beam_col) * width_um, (row - beam_row) * height_um
-    two_theta = np.arctan2(np.hypot(x, y) * MM_PER_UM, geometry.distance_mm)
-    q = 4.0 * np.pi / geometry.wavelength_nm * np.sin(0.5 * two_theta)
-    return q, np.degrees(np.arctan2(-y, x))
 
 
 def detector_figure(
@@ -91,8 +81,8 @@ def polar_figure(
 
 def polar(counts: Array, scan: XrayReduction) -> tuple[Array, Array, Array]:
     """q (n_q,), phi (n_phi,) and mean counts (n_q, n_phi) of a pattern; NaN where no pixel lies."""
-    row, col = np.indices(counts.shape, dtype=np.float64)
-    q, phi = q_phi(scan.geometry, row=row + scan.region[0], col=col + scan.region[1])
+    directions = pixel_directions(scan.geometry, origin=scan.region, shape=counts.shape)
+    q, phi = directions.q_per_nm, np.degrees(directions.phi_rad)
     q_edges = np.linspace(0.0, float(scan.q_per_nm[-1]), 101)
     phi_edges = np.linspace(-180.0, 180.0, N_PHI + 1)
     place = (q[scan.valid], phi[scan.valid])

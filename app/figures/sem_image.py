@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 import plotly.graph_objects as go
 from plotly.colors import sample_colorscale
 
@@ -40,13 +41,20 @@ def size_um(image: SemReduction) -> tuple[float, float]:
 
 def region_at(image: SemReduction, *, x_um: float, y_um: float) -> int | None:
     """Number of the region whose centre is nearest among those that hold a place; None outside all."""
-    best, least = None, np.inf
-    for number, region in enumerate(image.regions):
-        half = region.size_nm * UM_PER_NM / 2
-        away = np.abs(np.array(centre_um(region)) - (x_um, y_um)).max()
-        if away <= half and away < least:
-            best, least = number, away
-    return best
+    number = int(regions_at(image, x_um=np.array(x_um), y_um=np.array(y_um)))
+    return None if number < 0 else number
+
+
+def regions_at(image: SemReduction, *, x_um: Array, y_um: Array) -> npt.NDArray[np.int64]:
+    """Numbers of the regions at places of one shape, as :func:`region_at`; -1 outside all."""
+    if not image.regions:
+        return np.full(np.shape(x_um), -1, dtype=np.int64)
+    away = np.stack(
+        [np.maximum(np.abs(x_um - x), np.abs(y_um - y)) for x, y in map(centre_um, image.regions)], axis=-1
+    )
+    half = np.array([region.size_nm * UM_PER_NM / 2 for region in image.regions])
+    held = np.where(away <= half, away, np.inf)
+    return np.where(np.isfinite(held.min(axis=-1)), held.argmin(axis=-1), -1)
 
 
 def centre_um(region: SemRegion) -> tuple[float, float]:
@@ -108,13 +116,13 @@ def hover_trace(image: SemReduction, quantity: str) -> go.Heatmap:
     step = max(width, height) / HOVER_CELLS
     x = np.arange(step / 2, width, step)
     y = np.arange(step / 2, height, step)
-    words = [_words(region, quantity) for region in image.regions]
-    found = [[region_at(image, x_um=float(one), y_um=float(other)) for one in x] for other in y]
+    words = np.array([*(_words(region, quantity) for region in image.regions), "no region"])
+    found = regions_at(image, x_um=x[None, :] + 0 * y[:, None], y_um=y[:, None] + 0 * x[None, :])
     return go.Heatmap(
         x=x,
         y=y,
-        z=[[0.0 if number is None else float(number) for number in row] for row in found],
-        text=[["no region" if number is None else words[number] for number in row] for row in found],
+        z=np.maximum(found, 0).astype(np.float32),
+        text=words[found],
         opacity=0.0,
         showscale=False,
         hovertemplate="%{text}<br>x %{x:.3f}, y %{y:.3f} µm<extra></extra>",

@@ -14,7 +14,7 @@ MODALITY_COLOUR = {"xray": XRAY, "sem": SEM, "afm": AFM}
 MODALITY_NAME = {"xray": "X-ray", "sem": "SEM", "afm": "AFM"}
 CURSOR = "#D55E00"
 OUTLINE = "#ffffff"
-HALO = "rgba(0,0,0,0.55)"
+HALO = "rgba(0,0,0,0.65)"
 
 FONT = 'Inter, "Segoe UI", Roboto, "Helvetica Neue", "Liberation Sans", Arial, sans-serif'
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import plotly.graph_objects as go
 
-from analysis.records import Array, DetectorGeometry, XrayReduction
-from analysis.units import MM_PER_UM, two_theta_rad_from_q
+from analysis.records import Array, XrayReduction
+from analysis.xray.geometry import pixel_directions
 
 FAMILY_COLOUR = {"b1": "#ff7f50", "b2": "#7fd4ff"}
 FAMILY_NAME = {"b1": "b<sub>1</sub>", "b2": "b<sub>2</sub>"}
@@ -19,6 +20,7 @@ NAME_AT = 5.0
 """The name of a family stands this many widths outside its peak."""
 
 N_CORNERS = 49
+SAMPLES = 24
 DEFAULT_SPREAD_DEG = 5.0
 
 
@@ -78,35 +80,50 @@ def ellipse(peak: Peak, level: float) -> tuple[Array, Array]:
     )
 
 
-def pixel_of(geometry: DetectorGeometry, *, q_per_nm: Array, phi_deg: Array) -> tuple[Array, Array]:
-    """Column and row (pixel centres at integers) of q and phi on an untilted detector."""
-    radius_mm = geometry.distance_mm * np.tan(
-        two_theta_rad_from_q(q_per_nm, wavelength_nm=geometry.wavelength_nm)
-    )
-    height_mm, width_mm = (length * MM_PER_UM for length in geometry.pixel_size_um)
-    phi = np.radians(phi_deg)
-    col0, row0 = geometry.beam_center_px
-    return col0 + radius_mm * np.cos(phi) / width_mm, row0 - radius_mm * np.sin(phi) / height_mm
+def pixels_of(scan: XrayReduction) -> Callable[[Array, Array], tuple[Array, Array]]:
+    """A function from q (nm^-1) and phi (degrees) to column and row, pixel centres at integers.
+
+    It is a cubic in (qx, qy) fitted to the region's own pixels, so that it holds for tilted detectors too.
+    """
+    directions = pixel_directions(scan.geometry, origin=scan.region, shape=scan.valid.shape)
+    step = max(1, max(scan.valid.shape) // SAMPLES)
+    q, phi = directions.q_per_nm[::step, ::step], directions.phi_rad[::step, ::step]
+    row, col = np.indices(q.shape) * step
+    known = _cubic_terms((q * np.cos(phi)).ravel(), (q * np.sin(phi)).ravel())
+    wanted = np.column_stack([col.ravel() + scan.region[1], row.ravel() + scan.region[0]])
+    factors = np.linalg.lstsq(known, wanted, rcond=None)[0]
+
+    def place(q_per_nm: Array, phi_deg: Array) -> tuple[Array, Array]:
+        turn = np.radians(phi_deg)
+        found = _cubic_terms(q_per_nm * np.cos(turn), q_per_nm * np.sin(turn)) @ factors
+        return found[:, 0], found[:, 1]
+
+    return place
 
 
-def on_detector(peaks: tuple[Peak, ...], geometry: DetectorGeometry, *, in_q: bool) -> list[go.Scatter]:
+def _cubic_terms(x: Array, y: Array) -> Array:
+    """All products x^i y^j with i + j <= 3, one column each: (n, 10)."""
+    return np.stack([x**i * y**j for i in range(4) for j in range(4 - i)], axis=-1)
+
+
+def on_detector(peaks: tuple[Peak, ...], scan: XrayReduction, *, in_q: bool) -> list[go.Scatter]:
     """Contours and names of the peaks on the detector, in pixels or (``in_q``) as (qx, qy), y down."""
-
-    def place(q: Array, phi: Array) -> tuple[Array, Array]:
-        if in_q:
-            return q * np.cos(np.radians(phi)), -q * np.sin(np.radians(phi))
-        return pixel_of(geometry, q_per_nm=q, phi_deg=phi)
-
+    if not peaks:
+        return []
+    place = _in_q if in_q else pixels_of(scan)
     traces = [_contour(peak, *place(*ellipse(peak, level)), level) for peak in peaks for level in LEVELS]
-    named = [peak for peak in peaks if peak.sign > 0]
-    marks = [
-        place(np.array([peak.q_per_nm + NAME_AT * peak.sigma_q_per_nm]), np.array([peak.phi_deg]))
-        for peak in named
-    ]
-    return [
-        *traces,
-        *(_name(peak, float(x[0]), float(y[0])) for peak, (x, y) in zip(named, marks, strict=True)),
-    ]
+    for peak in (peak for peak in peaks if peak.sign > 0):
+        x, y = place(np.array([_name_q(peak)]), np.array([peak.phi_deg]))
+        traces.append(_name(peak, float(x[0]), float(y[0])))
+    return traces
+
+
+def _in_q(q: Array, phi_deg: Array) -> tuple[Array, Array]:
+    return q * np.cos(np.radians(phi_deg)), -q * np.sin(np.radians(phi_deg))
+
+
+def _name_q(peak: Peak) -> float:
+    return peak.q_per_nm + NAME_AT * peak.sigma_q_per_nm
 
 
 def on_polar(peaks: tuple[Peak, ...]) -> list[go.Scatter]:
@@ -121,7 +138,7 @@ def on_polar(peaks: tuple[Peak, ...]) -> list[go.Scatter]:
     named = [peak for peak in peaks if peak.sign > 0]
     return [
         *traces,
-        *(_name(peak, peak.phi_deg, peak.q_per_nm + NAME_AT * peak.sigma_q_per_nm) for peak in named),
+        *(_name(peak, peak.phi_deg, _name_q(peak)) for peak in named),
     ]
 
 

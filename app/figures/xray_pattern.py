@@ -8,6 +8,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from analysis.records import Array, Position, XrayReduction
+from analysis.xray.geometry import pixel_directions
 from app.figures import pattern
 from app.figures.theme import Scheme, template, translucent
 from app.figures.xray_fit import FAMILY_COLOUR, FAMILY_NAME, Peak, on_detector, on_polar
@@ -32,18 +33,16 @@ def detector_figure(
     figure = pattern.detector_figure(counts, scan, scheme=scheme, difference=difference)
     if in_q:
         _axes_in_q(figure, scan, counts.shape)
-    figure.add_traces(on_detector(peaks, scan.geometry, in_q=in_q))
+    figure.add_traces(on_detector(peaks, scan, in_q=in_q))
     return figure
 
 
 def _axes_in_q(figure: go.Figure, scan: XrayReduction, shape: tuple[int, int]) -> None:
-    """Give a detector figure the axes qx and qy (down), exact along the beam's own row and column."""
-    col0, row0 = scan.geometry.beam_center_px
-    cols = np.arange(shape[1], dtype=np.float64) + scan.region[1]
-    rows = np.arange(shape[0], dtype=np.float64) + scan.region[0]
-    qx, _ = pattern.q_phi(scan.geometry, row=np.full(cols.size, row0), col=cols)
-    qy, _ = pattern.q_phi(scan.geometry, row=rows, col=np.full(rows.size, col0))
-    x, y = np.sign(cols - col0) * qx, np.sign(rows - row0) * qy
+    """Give a detector figure the axes qx and qy (down), exact along the row and the column of the beam."""
+    directions = pixel_directions(scan.geometry, origin=scan.region, shape=shape)
+    q, phi = directions.q_per_nm, directions.phi_rad
+    row, col = np.unravel_index(np.argmin(q), shape)
+    x, y = (q * np.cos(phi))[row, :], (-q * np.sin(phi))[:, col]
     figure.data[0].update(
         x=x.astype(np.float32),
         y=y.astype(np.float32),
@@ -51,7 +50,7 @@ def _axes_in_q(figure: go.Figure, scan: XrayReduction, shape: tuple[int, int]) -
         y0=None,
         dx=None,
         dy=None,
-        customdata=np.hypot(*np.meshgrid(x, y)).astype(np.float32),
+        customdata=q.astype(np.float32),
         hovertemplate="q %{customdata:.3f} nm⁻¹<br>qₓ %{x:.3f}, q_y %{y:.3f}<extra></extra>",
     )
     half_x, half_y = (x[1] - x[0]) / 2, (y[1] - y[0]) / 2

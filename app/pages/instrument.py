@@ -37,12 +37,7 @@ def missing_page(result: Result, modality: str) -> Component:
         [
             html.H1(f"No {MODALITY_NAME[modality]} data"),
             html.P(f"{result.title or result.sample_id} has no {WORDS[modality]}."),
-            dcc.Link(
-                "Back to its three panels",
-                href=f"/s/{result.sample_id}",
-                className="text-link",
-                **{"data-testid": "back"},
-            ),
+            dcc.Link("Back to its three panels", href=f"/s/{result.sample_id}", className="text-link"),
         ],
         className="message",
         role="status",
