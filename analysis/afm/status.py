@@ -19,17 +19,22 @@ MIN_LEVELS = 32
 FOUR = ndimage.generate_binary_structure(2, 1)
 
 
-def steep_pixels(height_nm: Array, *, dx_nm: float, dy_nm: float, limit_deg: float = STEEP_DEG) -> Mask:
-    """Pixels whose slope is steeper than ``limit_deg``: ``tan = hypot(dh/dx, dh/dy)``, central differences.
+def slope_of(height_nm: Array, *, dx_nm: float, dy_nm: float) -> Array:
+    """Slope of every pixel, ``hypot(dh/dx, dh/dy)`` by central differences, (rows, cols), no unit.
 
-    ``height_nm`` is (rows, cols); a field one pixel wide has no slope across. NaN is not steep.
+    A field one pixel wide has no slope across; beside NaN it is NaN.
     """
     along = [
         np.gradient(height_nm, step, axis=axis) if height_nm.shape[axis] > 1 else np.zeros_like(height_nm)
         for axis, step in ((0, dy_nm), (1, dx_nm))
     ]
+    return np.asarray(np.hypot(*along))
+
+
+def steep_pixels(height_nm: Array, *, dx_nm: float, dy_nm: float, limit_deg: float = STEEP_DEG) -> Mask:
+    """Pixels whose slope is steeper than ``limit_deg``; one without a slope is not steep."""
     with np.errstate(invalid="ignore"):
-        return np.asarray(np.hypot(*along) > math.tan(math.radians(limit_deg)))
+        return slope_of(height_nm, dx_nm=dx_nm, dy_nm=dy_nm) > math.tan(math.radians(limit_deg))
 
 
 def rim_pixels(inside: Mask) -> Mask:

@@ -32,6 +32,15 @@ def library() -> c.CDLL:
         ("data_line_get_data", doubles, [pointer]),
         ("data_field_fit_plane", None, [pointer] + [doubles] * 3),
         ("data_field_area_fit_plane", None, [pointer, pointer] + [integer] * 4 + [doubles] * 3),
+        ("data_field_fit_facet_plane", integer, [pointer, pointer, integer] + [doubles] * 3),
+        ("data_field_plane_level", None, [pointer] + [double] * 3),
+        (
+            "data_field_area_fit_poly",
+            doubles,
+            [pointer, pointer] + [integer] * 5 + [pointer, integer, doubles],
+        ),
+        ("data_field_area_subtract_poly", None, [pointer] + [integer] * 5 + [pointer, doubles]),
+        ("data_field_mask_outliers", None, [pointer, pointer, double]),
         ("data_field_get_avg", double, [pointer]),
         ("data_field_get_rms", double, [pointer]),
         ("data_field_get_median", double, [pointer]),
@@ -67,6 +76,37 @@ class Gwyddion:
         self.lib.gwy_data_field_fit_plane(field, *map(c.byref, found))
         return [value.value for value in found]
 
+    def values(self, field: int, shape: tuple[int, int]) -> np.ndarray:
+        return np.ctypeslib.as_array(self.lib.gwy_data_field_get_data(field), shape).copy()
+
+    def facet_tilt(self, values: np.ndarray) -> list[float]:
+        """Slopes per column and row after a hundred rounds, as the module "Facet Level" makes them."""
+        field, tilt = self.field(values), np.zeros(2)
+        for _ in range(100):
+            found = [c.c_double() for _ in range(3)]
+            self.lib.gwy_data_field_fit_facet_plane(field, None, 0, *map(c.byref, found))
+            tilt += [value.value for value in found[1:]]
+            self.lib.gwy_data_field_plane_level(field, *(value.value for value in found))
+        return tilt.tolist()
+
+    def without_polynomial(
+        self, values: np.ndarray, degree: int, mask: np.ndarray | None = None
+    ) -> np.ndarray:
+        rows, cols = values.shape
+        powers = [(i, j) for i in range(degree + 1) for j in range(degree + 1 - i)]
+        flat = (c.c_int * (2 * len(powers)))(*(power for pair in powers for power in pair))
+        field = self.field(values)
+        masked = None if mask is None else self.field(mask.astype(float))
+        area = 0, 0, cols, rows, len(powers), flat
+        fitted = self.lib.gwy_data_field_area_fit_poly(field, masked, *area, 0, None)
+        self.lib.gwy_data_field_area_subtract_poly(field, *area, fitted)
+        return self.values(field, values.shape)
+
+    def outliers(self, values: np.ndarray, sigmas: float) -> list[int]:
+        mask = self.field(np.zeros(values.shape))
+        self.lib.gwy_data_field_mask_outliers(self.field(values), mask, sigmas)
+        return np.flatnonzero(self.values(mask, values.shape) > 0.0).tolist()
+
     def masked_plane(self, values: np.ndarray, mask: np.ndarray) -> list[float]:
         found = [c.c_double() for _ in range(3)]
         rows, cols = values.shape
@@ -93,6 +133,10 @@ def main(real: Path) -> None:
         "profiles": profiles,
         "plane": g.plane(field),
         "masked_plane": g.masked_plane(made_up, made_up > 40.0),
+        "masked_polynomial_3": g.without_polynomial(made_up, 3, made_up > 20.0).ravel().tolist(),
+        "real_polynomial_2_nm": g.without_polynomial(height * 1e9, 2).ravel()[::9973].tolist(),
+        "real_facet_tilt_nm": g.facet_tilt(height * 1e9),
+        "real_outliers": g.outliers(height, 3.0),
         "real_plane_nm": g.plane(g.field(height * 1e9)),
         "real_height_profiles_nm": [
             {"ends": line, "thickness": t, "values": g.profile(g.field(height * 1e9), line, -1, t)[::25]}
