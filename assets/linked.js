@@ -1,12 +1,11 @@
-/* What happens in the browser alone: the cursor that all panels share, the view in the address, the colour
-   scheme, keys, pictures of figures. Nothing here asks another host. */
+/* The cursor that all panels of a sample share: point at one, and each shows the same s, drawn here in the
+   browser, with the values that stand there. */
 (function () {
   "use strict";
 
   const SVG = "http://www.w3.org/2000/svg";
   const MAPS = ["xray", "sem", "afm"];
-  const THEME_COOKIE = "triptych-theme";
-  const state = { data: null, key: "", at: null, direction: [1, 0], scheduled: false, templates: null };
+  const state = { data: null, key: "", at: null, direction: [1, 0], scheduled: false };
 
   /* ---- numbers ------------------------------------------------------------------------------------- */
 
@@ -34,11 +33,6 @@
     if (typeof node.f === "string" || typeof node.b === "string") return decode(node);
     for (const key of Object.keys(node)) node[key] = unpack(node[key]);
     return node;
-  }
-
-  function niceLength(target) {
-    const power = Math.pow(10, Math.floor(Math.log10(target)));
-    return [5, 2, 1].find((step) => step * power <= target * (1 + 1e-9)) * power;
   }
 
   /* ---- the page's graphs ---------------------------------------------------------------------------- */
@@ -441,61 +435,6 @@
       });
   }
 
-  /* ---- zoom: scale bar and image crop follow -------------------------------------------------------- */
-
-  function attach(graph) {
-    if (graph.triptychAttached || !graph.on) return;
-    graph.triptychAttached = true;
-    graph.on("plotly_relayout", (change) => {
-      if (Object.keys(change).some((key) => key.startsWith("xaxis") || key.startsWith("yaxis") || key === "autosize")) {
-        followZoom(graph);
-      }
-    });
-    graph.on("plotly_afterplot", schedule);
-  }
-
-  function followZoom(graph) {
-    const meta = (graph.layout || {}).meta;
-    if (!meta || !(meta.scale_bar || meta.image)) return;
-    const [x0, x1] = graph._fullLayout.xaxis.range, [bottom, top] = graph._fullLayout.yaxis.range;
-    const change = {};
-    if (meta.scale_bar) Object.assign(change, scaleBar(graph, x0, x1, bottom, top));
-    if (meta.image) Object.assign(change, imageCrop(graph, meta.image, x0, x1, top, bottom));
-    window.Plotly.relayout(graph, change);
-  }
-
-  function scaleBar(graph, x0, x1, bottom, top) {
-    const length = niceLength(0.25 * (x1 - x0)), left = x0 + 0.05 * (x1 - x0), y = bottom - 0.06 * (bottom - top);
-    const change = {};
-    (graph.layout.shapes || []).forEach((shape, i) => {
-      if (shape.name === "scale-bar") {
-        Object.assign(change, { ["shapes[" + i + "].x0"]: left, ["shapes[" + i + "].x1"]: left + length,
-          ["shapes[" + i + "].y0"]: y, ["shapes[" + i + "].y1"]: y });
-      }
-    });
-    (graph.layout.annotations || []).forEach((note, i) => {
-      if (note.name === "scale-bar") {
-        const text = length < 1 ? Number((length * 1000).toPrecision(3)) + " nm" : length + " µm";
-        Object.assign(change, { ["annotations[" + i + "].x"]: left + length / 2, ["annotations[" + i + "].y"]: y,
-          ["annotations[" + i + "].text"]: text });
-      }
-    });
-    return change;
-  }
-
-  function imageCrop(graph, image, x0, x1, top, bottom) {
-    const sx = image.cols / image.width, sy = image.rows / image.height;
-    const clamp = (value, most) => Math.min(Math.max(value, 0), most);
-    const c0 = clamp(Math.floor(x0 * sx), image.cols - 1), c1 = clamp(Math.ceil(x1 * sx), image.cols);
-    const r0 = clamp(Math.floor(top * sy), image.rows - 1), r1 = clamp(Math.ceil(bottom * sy), image.rows);
-    const width = Math.ceil(graph._fullLayout.xaxis._length * Math.min(window.devicePixelRatio || 1, 2));
-    return {
-      "images[0].source": image.source + "&x0=" + c0 + "&x1=" + c1 + "&y0=" + r0 + "&y1=" + r1 + "&w=" + width,
-      "images[0].x": c0 / sx, "images[0].y": r0 / sy,
-      "images[0].sizex": (c1 - c0) / sx, "images[0].sizey": (r1 - r0) / sy,
-    };
-  }
-
   /* ---- pointer and keys ----------------------------------------------------------------------------- */
 
   document.addEventListener("pointermove", (event) => {
@@ -536,7 +475,7 @@
     if (!at || at.panel !== "xray" || at.row === null) return;
     window.dash_clientside.set_props({ type: "view", name }, { value: at.row + "." + at.col });
     window.dash_clientside.set_props({ type: "view", name: "ps" }, { value: name });
-    say("Pinned as " + name.toUpperCase());
+    window.triptychFrame.say("Pinned as " + name.toUpperCase());
   }
 
   const STEPS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
@@ -560,132 +499,10 @@
     if (panel && STEPS[event.key]) { event.preventDefault(); moveByKey(panel, STEPS[event.key]); return; }
     if (panel === "xray" && event.key === "Enter") { event.preventDefault(); pin(event.shiftKey ? "b" : "a"); return; }
     if (event.key === "Escape") { state.at = null; if (window.triptychPatterns) window.triptychPatterns.hide(); schedule(); return; }
-    if (event.ctrlKey || event.metaKey || event.altKey || (target.closest && target.closest("input, textarea, select, [contenteditable]"))) return;
-    if (event.key === "?") openHelp();
-    else if (event.key === "t") toggleTheme();
-    else if (event.key === "c") copyLink();
   });
 
-  document.addEventListener("click", (event) => {
-    const button = event.target.closest ? event.target.closest("button, summary, a") : null;
-    const open = document.querySelector(".switcher[open]");
-    if (open && (!button || !open.contains(button) || button.tagName === "A")) open.removeAttribute("open");
-    if (!button) return;
-    if (button.id === "toggle-theme") toggleTheme();
-    else if (button.id === "copy-link") copyLink();
-    else if (button.id === "open-help") openHelp();
-    else if (button.dataset.export) savePicture(button.dataset);
-  });
+  window.triptychLinked = { point, draw, schedule, state };
 
-  function openHelp() { window.dash_clientside.set_props("help", { opened: true }); }
-
-  function say(text) {
-    const element = document.getElementById("said");
-    if (!element) return;
-    element.textContent = text;
-    element.classList.add("said-on");
-    clearTimeout(say.timer);
-    say.timer = setTimeout(() => element.classList.remove("said-on"), 1600);
-  }
-
-  function copyLink() {
-    const done = () => say("Link copied");
-    if (navigator.clipboard && window.isSecureContext) {
-      navigator.clipboard.writeText(location.href).then(done, () => say(location.href));
-      return;
-    }
-    const field = document.createElement("textarea");
-    field.value = location.href;
-    document.body.appendChild(field);
-    field.select();
-    document.execCommand("copy");
-    field.remove();
-    done();
-  }
-
-  function savePicture({ graph, name }) {
-    const format = arguments[0].export;
-    const element = document.getElementById(graph);
-    const plot = element && (element.querySelector(".js-plotly-plot") || (element.classList.contains("js-plotly-plot") ? element : null));
-    if (!plot) return;
-    const frame = plot.getBoundingClientRect();
-    window.Plotly.downloadImage(plot, {
-      format, filename: name, width: Math.round(frame.width), height: Math.round(frame.height), scale: format === "png" ? 3 : 1,
-    });
-  }
-
-  /* ---- colour scheme -------------------------------------------------------------------------------- */
-
-  const scheme = () => document.documentElement.getAttribute("data-mantine-color-scheme") || "light";
-
-  function setTheme(next) {
-    document.cookie = THEME_COOKIE + "=" + next + "; path=/; max-age=31536000; samesite=strict";
-    document.documentElement.setAttribute("data-mantine-color-scheme", next);
-    window.dash_clientside.set_props("mantine", { forceColorScheme: next });
-    withTemplates((templates) => {
-      for (const graph of document.querySelectorAll(".js-plotly-plot")) {
-        if (graph._fullLayout) window.Plotly.relayout(graph, { template: templates[next] });
-      }
-    });
-  }
-
-  function toggleTheme() { setTheme(scheme() === "dark" ? "light" : "dark"); }
-
-  function withTemplates(then) {
-    if (state.templates) { then(state.templates); return; }
-    fetch("/templates.json").then((answer) => answer.json()).then((found) => { state.templates = found; then(found); });
-  }
-
-  function firstScheme() {
-    if (document.cookie.includes(THEME_COOKIE + "=") || !window.matchMedia("(prefers-color-scheme: dark)").matches) return;
-    const wait = setInterval(() => {
-      if (!document.getElementById("toggle-theme") || !window.dash_clientside.set_props) return;
-      clearInterval(wait);
-      setTheme("dark");
-    }, 50);
-  }
-
-  /* ---- callbacks of the pages ----------------------------------------------------------------------- */
-
-  function keepView() {
-    const found = (window.dash_clientside.callback_context.inputs_list || [[]])[0] || [];
-    if (!found.length) return window.dash_clientside.no_update;
-    const query = new URLSearchParams();
-    for (const { id, value } of found) {
-      for (const one of Array.isArray(value) ? value : [value]) {
-        if (one !== null && one !== undefined && one !== "") query.append(id.name, one);
-      }
-    }
-    const search = query.toString() ? "?" + query : "";
-    if (search === location.search) return window.dash_clientside.no_update;
-    const samples = (text) => new URLSearchParams(text).getAll("s").join("&");
-    if (location.pathname === "/compare" && samples(search) !== samples(location.search)) {
-      history.pushState(null, "", location.pathname + search);
-      window.dispatchEvent(new CustomEvent("_dashprivate_pushstate"));
-    } else {
-      history.replaceState(history.state, "", location.pathname + search);
-    }
-    return window.dash_clientside.no_update;
-  }
-
-  function compareLink() {
-    const ticks = (window.dash_clientside.callback_context.inputs_list || [[]])[0] || [];
-    const chosen = ticks.filter((tick) => tick.value).map((tick) => tick.id.sample);
-    const query = chosen.map((name) => "s=" + encodeURIComponent(name)).join("&");
-    return [
-      chosen.length ? "/compare?" + query : "/compare",
-      chosen.length ? "Compare " + chosen.length : "Compare",
-      "compare-button" + (chosen.length > 1 ? " compare-ready" : ""),
-    ];
-  }
-
-  window.dash_clientside = Object.assign({}, window.dash_clientside, { triptych: { keepView, compareLink } });
-  window.triptychLinked = { point, draw, state };
-
-  new MutationObserver(() => {
-    load();
-    document.querySelectorAll(".js-plotly-plot").forEach(attach);
-  }).observe(document.documentElement, { childList: true, subtree: true });
+  new MutationObserver(load).observe(document.documentElement, { childList: true, subtree: true });
   window.addEventListener("resize", schedule);
-  firstScheme();
 })();

@@ -64,14 +64,14 @@
   function show(index, row, col) {
     if (!atlas.data || !canvas()) return;
     const view = viewed();
-    if (view !== "q" && !atlas.data.xray[index].tile) { hide(); return; }
+    const scan = atlas.data.xray[index];
+    if (view !== "q" && (!scan.tile || (view === "polar" && !scan.geometry))) { hide(); return; }
     const wanted = [index, row, col, view].join("/");
     if (atlas.shown === wanted) return;
     atlas.shown = wanted;
     const load = view === "q" ? loadRadial : loadRow;
     load(index, row).then((found) => {
       if (!found || atlas.shown !== wanted || !canvas()) return;
-      const scan = atlas.data.xray[index];
       const pen = prepare();
       if (view === "q") drawRadial(pen, scan, found.subarray(col * scan.q.length, (col + 1) * scan.q.length));
       else drawTile(pen, scan, tileOf(scan, found, col), view, row, col, index);
@@ -153,6 +153,7 @@
 
   /* Places on the tile of the four first-order peaks that a1, a2, gamma and psi stand for. */
   function peaks(scan, row, col) {
+    if (!scan.geometry) return [];
     const at = row * scan.grid.cols + col, of = (name) => (scan.values[name] ? scan.values[name].v[at] : NaN);
     const gamma = of("gamma"), psi = of("psi"), sine = Math.sin(gamma * Math.PI / 180);
     const found = [[of("a1"), psi + gamma - 90], [of("a2"), psi + 90]];

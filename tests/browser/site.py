@@ -16,6 +16,9 @@ from playwright.sync_api import Browser, BrowserContext, Page, Playwright
 from app.server import create_app
 
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-background-networking"]
+TIMEOUT_MS = 60_000
+"""Long enough for a machine that has other things to do."""
+
 SIZES = ((1280, 720), (2560, 1440))
 SCHEMES = ("light", "dark")
 ADDRESSES = {
@@ -109,7 +112,7 @@ class Visitor:
 
     def wait(self) -> None:
         """Wait until every graph is drawn and no callback is under way."""
-        self.page.wait_for_function(DRAWN, timeout=15_000)
+        self.page.wait_for_function(DRAWN, timeout=TIMEOUT_MS)
 
 
 def new_context(browser: Browser, size: tuple[int, int]) -> BrowserContext:
@@ -119,7 +122,7 @@ def new_context(browser: Browser, size: tuple[int, int]) -> BrowserContext:
         accept_downloads=True,
         permissions=["clipboard-read", "clipboard-write"],
     )
-    context.set_default_timeout(15_000)
+    context.set_default_timeout(TIMEOUT_MS)
     return context
 
 

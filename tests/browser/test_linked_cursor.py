@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Callable, Iterator
 
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import BrowserContext, Page
 
-from tests.browser.conftest import OpenVisitor
+from tests.browser.site import SIZES, visitor
 from tests.synthetic_crystal import HALF_SIDE_UM, TURN_RAD, a_sc_nm, modulus_gpa, spacing_nm
 from tests.synthetic_images import AFM_FIELD_UM, SEM_PIXEL_NM, SEM_SHAPE
 
@@ -35,6 +36,15 @@ CURSOR_UM = """(panel) => {
 }"""
 
 
+@pytest.fixture(scope="module")
+def page(site: str, context_of_size: Callable[[tuple[int, int]], BrowserContext]) -> Iterator[Page]:
+    """The Triptych page of the diffusion crystal, opened once; at the end it may have met no fault."""
+    one = visitor(context_of_size(SIZES[0]), site, scheme="light")
+    yield one.visit("/s/dif")
+    one.page.close()
+    assert one.faults.found == []
+
+
 def s_in_square(point_um: tuple[float, float], centre_um: tuple[float, float]) -> float:
     """s of a point in the made-up square crystal: 0 at its edge, 1 at its centre."""
     dx, dy = point_um[0] - centre_um[0], point_um[1] - centre_um[1]
@@ -55,9 +65,8 @@ def value(page: Page, name: str) -> float:
 
 @pytest.mark.parametrize("place", [(7.1, 4.2), (9.9, 7.2), (5.2, 9.1)])
 def test_pointing_at_the_xray_map_puts_every_cursor_at_the_same_s(
-    open_visitor: OpenVisitor, place: tuple[float, float]
+    page: Page, place: tuple[float, float]
 ) -> None:
-    page = open_visitor().visit("/s/dif")
     point_at(page, "xray", *place)
     s = s_in_square(place, XRAY_CENTRE_UM)
     assert 0.1 < s < 0.9
@@ -73,8 +82,7 @@ def test_pointing_at_the_xray_map_puts_every_cursor_at_the_same_s(
     assert value(page, "afm") == pytest.approx(float(modulus_gpa(s, "diffusion")), abs=0.5)
 
 
-def test_pointing_at_the_other_panels_works_too(open_visitor: OpenVisitor) -> None:
-    page = open_visitor().visit("/s/dif")
+def test_pointing_at_the_other_panels_works_too(page: Page) -> None:
     place = (AFM_CENTRE_UM[0] + 2.0, AFM_CENTRE_UM[1] - 1.0)
     point_at(page, "afm", *place)
     s = s_in_square(place, AFM_CENTRE_UM)
@@ -86,8 +94,7 @@ def test_pointing_at_the_other_panels_works_too(open_visitor: OpenVisitor) -> No
     assert s_in_square(page.evaluate(CURSOR_UM, "xray"), XRAY_CENTRE_UM) == pytest.approx(0.55, abs=0.02)
 
 
-def test_outside_the_crystal_nothing_else_is_marked(open_visitor: OpenVisitor) -> None:
-    page = open_visitor().visit("/s/dif")
+def test_outside_the_crystal_nothing_else_is_marked(page: Page) -> None:
     point_at(page, "xray", 0.5, 13.5)
     assert page.evaluate(CURSOR_UM, "afm") is None
     assert page.evaluate(CURSOR_UM, "sem") is None
@@ -95,8 +102,7 @@ def test_outside_the_crystal_nothing_else_is_marked(open_visitor: OpenVisitor) -
     assert "outside" in page.locator("#readout-hint").inner_text()
 
 
-def test_the_cursor_follows_a_zoom_and_the_arrow_keys(open_visitor: OpenVisitor) -> None:
-    page = open_visitor().visit("/s/dif")
+def test_the_cursor_follows_a_zoom_and_the_arrow_keys(page: Page) -> None:
     point_at(page, "xray", 8.5, 6.0)
     page.evaluate(
         "() => Plotly.relayout(document.querySelector('[data-panel=afm] .js-plotly-plot'),"
@@ -111,8 +117,7 @@ def test_the_cursor_follows_a_zoom_and_the_arrow_keys(open_visitor: OpenVisitor)
     assert page.evaluate(CURSOR_UM, "xray") == pytest.approx((8.5 - STEP_UM, 6.0), abs=0.06)
 
 
-def test_the_cursor_is_drawn_within_a_tenth_of_a_second(open_visitor: OpenVisitor) -> None:
-    page = open_visitor().visit("/s/dif")
+def test_the_cursor_is_drawn_within_a_tenth_of_a_second(page: Page) -> None:
     point_at(page, "xray", 7.0, 4.0)
     spent = page.evaluate(
         """() => {
@@ -131,9 +136,8 @@ def test_the_cursor_is_drawn_within_a_tenth_of_a_second(open_visitor: OpenVisito
 
 
 def test_the_pattern_of_the_point_under_the_cursor_is_drawn_and_a_click_pins_it(
-    open_visitor: OpenVisitor,
+    page: Page,
 ) -> None:
-    page = open_visitor().visit("/s/dif")
     point_at(page, "xray", 10 * STEP_UM, 6 * STEP_UM)
     page.wait_for_function("() => document.querySelector('#pattern-live').dataset.point === '6.10'")
     inked = page.evaluate(
