@@ -8,7 +8,9 @@ measured where the window's own lobe has died away, from pairs of frequencies k0
     var(dk) = S_Q <x^2>_{w^2} / (4 pi^2 P <x^2>_w^2)
 
 along each axis, P the peak's power, <>_w the average over the window w. For white noise of power B this is
-half of what pure phase noise (displaced particles) of the same power gives, as it must be.
+half of what pure phase noise (displaced particles) of the same power gives, as it must be. Displaced
+particles shift the phases of all peaks together: products of two peaks' noise give the covariance of their
+places.
 """
 
 from __future__ import annotations
@@ -32,7 +34,7 @@ STREAK_DIRECTIONS = 16
 """A maximum from which, in one of these directions, both sides reach this share of it is on a streak."""
 
 REFINE_ROUNDS = 12
-NOISE_INNER, NOISE_OUTER = 2.5, 5.0
+NOISE_INNER, NOISE_OUTER = 2.5, 7.0
 """Distances from a peak, in periods per region, between which its noise is measured."""
 
 
@@ -138,19 +140,25 @@ def window_moments(size: int) -> tuple[float, float]:
     return float(window @ x2 / window.sum()), float(window**2 @ x2 / (window**2).sum())
 
 
-def peak_sigma(values: Array, k: Array, power: float) -> float:
-    """1 sigma of each component of a refined peak at ``k`` (2,), cycles per pixel; the module says how."""
+def phase_noise(values: Array, k: Array, *, outer: float) -> npt.NDArray[np.complex128]:
+    """Noise in quadrature with the peak at ``k`` (2,), in units of its amplitude, at offsets around it: (n,).
+
+    Offsets lie between NOISE_INNER and ``outer`` periods per region; they are the same for every
+    peak of one region, so that products of two peaks' noise give their covariance.
+    """
     size = values.shape[0]
-    outer = min(NOISE_OUTER, 0.5 * float(np.hypot(*k)) * size)
     inner = min(NOISE_INNER, 0.7 * outer)
     reach = np.arange(-np.floor(outer), np.floor(outer) + 1)
     far = np.hypot(reach[:, None], reach[None, :])
-    ring = (far >= inner) & (far <= outer)
     around = dft(values, kx=k[0] + reach / size, ky=k[1] + reach / size)
-    phase = dft(values, kx=k[0], ky=k[1])[0, 0]
-    turned = around * np.conj(phase) / max(abs(phase), 1e-300)
+    middle = around[reach.size // 2, reach.size // 2]
+    turned = around * np.conj(middle) / max(abs(middle) ** 2, 1e-300)
     quadrature = (turned - np.conj(turned[::-1, ::-1])) / 2j
-    noise = float(np.mean(np.abs(quadrature[ring]) ** 2)) if ring.any() else power
+    return np.asarray(quadrature[(far >= inner) & (far <= outer)])
+
+
+def peak_covariance(noise: npt.NDArray[np.complex128], *, size: int) -> Array:
+    """Covariance (m, m), along each axis, of m refined peaks with phase noise (m, n): cycles^2 per px^2."""
     x2_w, x2_w2 = window_moments(size)
-    variance = noise * x2_w2 / (4.0 * np.pi**2 * max(power, 1e-300) * x2_w**2)
-    return float(np.sqrt(variance))
+    power = (noise @ noise.conj().T).real / noise.shape[1]
+    return np.asarray(power * x2_w2 / (4.0 * np.pi**2 * x2_w**2))

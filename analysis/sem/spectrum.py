@@ -25,6 +25,9 @@ MIN_PERIODS = 3.5
 NYQUIST_SHARE = 0.96
 """Frequencies above this share of the Nyquist limit are not looked at."""
 
+HANN_STD = float(np.sqrt(1.0 / 12.0 - 1.0 / (2.0 * np.pi**2)))
+"""Standard deviation of place under a Hann window, in units of its length."""
+
 BACKGROUND_DEGREE = 4
 BACKGROUND_BINS = 40
 BACKGROUND_QUANTILE = 0.3
@@ -157,9 +160,12 @@ def dft(values: Array, *, kx: npt.ArrayLike, ky: npt.ArrayLike) -> Complex:
     rows, cols = values.shape
     y = np.arange(rows) - 0.5 * (rows - 1)
     x = np.arange(cols) - 0.5 * (cols - 1)
+    turn = 2.0 * np.pi * np.outer(x, np.atleast_1d(kx))
+    # Real products: the large array is not copied to complex.
+    across = values @ np.concatenate([np.cos(turn), np.sin(turn)], axis=1)
+    half = turn.shape[1]
     left = np.exp(-2j * np.pi * np.outer(np.atleast_1d(ky), y))
-    right = np.exp(-2j * np.pi * np.outer(x, np.atleast_1d(kx)))
-    return np.asarray(left @ (values @ right))
+    return np.asarray(left @ (across[:, :half] - 1j * across[:, half:]))
 
 
 def zoomed_ratio(spectrum: Spectrum, *, k_max: float, samples: int) -> Floats:

@@ -10,7 +10,7 @@ from scipy import fft
 
 from analysis.sem.measure import find_basis
 from analysis.sem.region import Place
-from analysis.sem.spectrum import spectrum_of
+from analysis.sem.spectrum import HANN_STD, spectrum_of
 
 Array = npt.NDArray[np.float64]
 
@@ -21,8 +21,6 @@ PROBES = ((256, 2, 5), (512, 1, 2), (1024, 1, 1))
 """Sides in px, rows and columns of the probes that look for a lattice, tried in this order."""
 
 MAX_TILES = 240
-HANN_STD = float(np.sqrt(1.0 / 12.0 - 1.0 / (2.0 * np.pi**2)))
-"""Standard deviation of place under a Hann window, in units of its length."""
 
 
 @dataclass(frozen=True, kw_only=True)
