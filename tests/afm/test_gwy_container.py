@@ -241,7 +241,7 @@ def test_a_missing_file_is_told(tmp_path: Path) -> None:
         read_gwy(tmp_path / "absent.gwy")
 
 
-@settings(max_examples=300, deadline=1000, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_a_damaged_file_is_refused_or_read_but_nothing_else(tmp_path: Path, data: st.DataObject) -> None:
     if not (tmp_path / "small.gwy").exists():
@@ -253,10 +253,13 @@ def test_a_damaged_file_is_refused_or_read_but_nothing_else(tmp_path: Path, data
         content[at : at + data.draw(st.integers(0, 6))] = patch
     path = tmp_path / "damaged.gwy"
     path.write_bytes(content)
+    began = time.process_time()
     try:
         gwy = read_gwy(path)
     except InputError:
         return
+    finally:
+        assert time.process_time() - began < 1.0 or sys.gettrace() is not None
     assert all(channel.width > 0 and channel.values.ndim == 2 for channel in gwy.channels)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analysis.afm.field import field_by_height, field_by_mask, whole_field
@@ -42,6 +42,7 @@ def test_plane_through_a_real_height_is_gwyddions(real_data: Path) -> None:
     np.testing.assert_allclose(coefficients(plane), REFERENCE["real_plane_nm"], rtol=1e-6)
 
 
+@settings(deadline=None)
 @given(st.tuples(*(st.floats(-1e3, 1e3) for _ in range(3))))
 def test_a_plane_is_found_exactly(numbers: tuple[float, float, float]) -> None:
     plane = Plane(offset=numbers[0], per_col=numbers[1], per_row=numbers[2])

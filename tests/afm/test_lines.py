@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analysis.afm.lines import Ends, is_in_field, line_profile, line_samples, values_along
@@ -73,6 +73,7 @@ def ramp(grid: PixelGrid) -> np.ndarray:
     return 3.0 * x + 5.0 * y - 2.0
 
 
+@settings(deadline=None)
 @given(
     ends=st.tuples(*(st.floats(0.15, 0.85) for _ in range(4))),
     thickness=st.integers(1, 4),
