@@ -20,6 +20,7 @@ from analysis.io.sem_tiff import (
 from analysis.io.sem_vendors import sidecar_path
 from analysis.records import SemReduction, SemRegion
 from analysis.sem.bar import bar_row
+from analysis.sem.distortion import common_distortion
 from analysis.sem.region import Place, Scale, barred_region, measure_region
 from analysis.sem.tiles import Line, placed, region_size, tiles_along, tiles_over
 
@@ -189,6 +190,9 @@ def _notes(
         notes.append(seen[block.view])
     if block.edge_nm is not None:
         notes.append("s of a region is its centre's projection on edge to centre, s_err its windowed extent")
+    distortion = common_distortion(regions)
+    if distortion is not None and distortion.is_clear:
+        notes.append(distortion.sentence())
     failed = sum(region.status in ("no_peak", "bar") for region in regions)
     if failed:
         notes.append(f"{failed} of {len(regions)} regions have no value")

@@ -12,8 +12,9 @@ from analysis.errors import InputError
 from analysis.io.sample_file import SemBlock
 from analysis.pipeline.sem import check_sem, reduce_sem, sem_inputs
 from analysis.sem.bar import bar_row
+from analysis.sem.distortion import common_distortion
 from tests.sem import forward
-from tests.sem.forward import square
+from tests.sem.forward import Cell, square
 
 LENGTH = 1024
 LEFT, RIGHT = 9.0, 13.0
@@ -135,6 +136,22 @@ def test_what_cannot_be_reduced_is_refused_by_check_and_by_reduce(
 def test_a_line_that_misses_the_image_is_refused(folder: Path) -> None:
     with pytest.raises(InputError, match="crosses the image"):
         reduce_sem(block(edge_nm=(90_000.0, 0.0), center_nm=(99_000.0, 0.0)), index=0, folder=folder)
+
+
+def test_a_stretched_image_is_told_with_its_size(tmp_path: Path, folder: Path) -> None:
+    stretched = forward.array_image(
+        Cell(a1=10.0, a2=10.2, gamma_deg=91.0, psi_deg=3.0), (440, 440), seed=3, noise=5.0
+    )
+    tifffile.imwrite(tmp_path / "stretched.tif", stretched, photometric="minisblack", metadata=None)
+    found = reduce_sem(SemBlock(image="stretched.tif", pixel_size_nm=1.0), index=0, folder=tmp_path)
+    distortion = common_distortion(found.regions)
+    assert distortion is not None
+    assert (distortion.lattice, distortion.n) == ("square", len(found.regions))
+    assert distortion.stretch == pytest.approx(0.02, abs=0.002)
+    assert distortion.shear_deg == pytest.approx(1.0, abs=0.15)
+    assert any("drift, tilt, astigmatism" in note for note in found.notes)
+    plain = reduce_sem(SemBlock(image="plain.tif", pixel_size_nm=0.9), index=0, folder=folder)
+    assert not any("drift" in note for note in plain.notes)
 
 
 # --- information bar -------------------------------------------------------------------------------------
