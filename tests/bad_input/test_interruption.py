@@ -1,4 +1,4 @@
-"""Whatever interrupts or doubles a reduction: the result is whole, the same to the last bit, or the old one."""
+"""Whatever interrupts or doubles a reduction: the result is whole, the same to the last bit, or the old."""
 
 from __future__ import annotations
 
@@ -136,8 +136,11 @@ def test_a_missing_data_file_leaves_its_points_empty_with_the_reason(workspace: 
     assert lost["intensity"].isna().all()
 
 
-def test_a_changed_input_is_reduced_anew(workspace: Workspace) -> None:
+def test_a_changed_title_is_taken_into_a_new_result(workspace: Workspace) -> None:
     assert triptych("reduce", workspace.sample, "--only", "afm").code == 0
-    assert "up to date" in triptych("reduce", workspace.sample, "--only", "afm").stdout
     workspace.replace('title = "An oblique crystal"', 'title = "Another name"')
     assert "reduced" in triptych("reduce", workspace.sample, "--only", "afm").stdout
+    tables = workspace.root / "tables"
+    assert triptych("export", workspace.root / "results" / "tiny.h5", "--to", tables).code == 0
+    assert "Another name" in (tables / "summary.json").read_text(encoding="utf-8")
+    assert len(read_table(tables, "afm_summary.csv")) == 1
