@@ -13,11 +13,13 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Literal, TypeVar
 
+from pydantic import ValidationError
+
 from analysis.errors import InputError, ResultError, TriptychError
 from analysis.io.results import read_header, read_result, write_result
 from analysis.io.sample_file import Sample, read_sample, sample_id, sample_path
 from analysis.pipeline.afm import afm_inputs, check_afm, reduce_afm
-from analysis.pipeline.registration import register
+from analysis.pipeline.registration import Registered, register
 from analysis.pipeline.sem import check_sem, reduce_sem, sem_inputs
 from analysis.pipeline.xray import check_xray, reduce_xray, xray_inputs
 from analysis.records import (
@@ -139,6 +141,7 @@ def _reduce_parts(
     workers: int,
     progress: Progress,
 ) -> tuple[Result, tuple[str, ...]]:
+    """The new result and what is to be told of it; SEM and AFM first, so that their faults cost no scan."""
     kept = read_result(target) if keep else None
     sem: Sequence[SemReduction] = kept.sem if kept is not None and "sem" in keep else ()
     afm: Sequence[AfmReduction] = kept.afm if kept is not None and "afm" in keep else ()
@@ -149,28 +152,40 @@ def _reduce_parts(
         afm = _each(sample.afm, "AFM", progress, lambda i, b: reduce_afm(b, index=i, folder=folder))
     if "xray" in anew:
         scratch = _scratch_root(target) / _digest(sample, inputs["xray"])
-        xray = tuple(
-            reduce_xray(
-                block,
-                index=number,
-                folder=folder,
-                workers=workers,
-                scratch=scratch / str(number),
-                nanocrystal_size_nm=sample.nanocrystal_size_nm,
-                progress=lambda done, total: progress("X-ray", done, total),
-            )
-            for number, block in enumerate(sample.xray)
-        )
+        xray = _reduce_scans(sample, folder=folder, scratch=scratch, workers=workers, progress=progress)
     progress("registration", 0, 1)
     registered = register(sample, xray=xray, sem=sem, afm=afm)
     progress("registration", 1, 1)
     present = {name for name in MODALITIES if getattr(sample, name)}
     notes = tuple(
-        f"{name} was not reduced and its old values no longer hold" for name in present - anew - keep
+        f"{name} was not reduced and its old values no longer hold" for name in sorted(present - anew - keep)
     )
-    used = anew | keep
-    result = Result(
-        sample_id=folder.name,
+    used = tuple(entry for name in MODALITIES if name in anew | keep for entry in inputs[name])
+    return _result(sample, registered, sample_name=folder.name, inputs=used), notes
+
+
+def _reduce_scans(
+    sample: Sample, *, folder: Path, scratch: Path, workers: int, progress: Progress
+) -> tuple[XrayReduction, ...]:
+    return tuple(
+        reduce_xray(
+            block,
+            index=number,
+            folder=folder,
+            workers=workers,
+            scratch=scratch / str(number),
+            nanocrystal_size_nm=sample.nanocrystal_size_nm,
+            progress=lambda done, total: progress("X-ray", done, total),
+        )
+        for number, block in enumerate(sample.xray)
+    )
+
+
+def _result(
+    sample: Sample, registered: Registered, *, sample_name: str, inputs: tuple[InputFile, ...]
+) -> Result:
+    return Result(
+        sample_id=sample_name,
         title=sample.title,
         composition=sample.composition,
         method=sample.method,
@@ -180,7 +195,7 @@ def _reduce_parts(
             software=software_version(),
             algorithm=ALGORITHM,
             parameters_json=sample.as_json(),
-            inputs=tuple(entry for name in MODALITIES if name in used for entry in inputs[name]),
+            inputs=inputs,
         ),
         xray=registered.xray,
         sem=registered.sem,
@@ -189,7 +204,6 @@ def _reduce_parts(
         correlations=registered.correlations,
         summary=registered.summary,
     )
-    return result, notes
 
 
 def _each(
@@ -245,7 +259,10 @@ def _is_current(
     """Whether the old result's part for one modality is what a new reduction would give."""
     if old is None or old.algorithm != ALGORITHM:
         return False
-    was = Sample.model_validate_json(old.parameters_json)
+    try:
+        was = Sample.model_validate_json(old.parameters_json)
+    except ValidationError:
+        return False
     if getattr(was, name) != getattr(sample, name):
         return False
     if name == "xray" and was.nanocrystal_size_nm != sample.nanocrystal_size_nm:
