@@ -176,12 +176,15 @@ def virtual_parts(dataset: h5py.Dataset, *, by: Path) -> list[VirtualPart]:
     parts = []
     for number in range(plist.get_virtual_count()):
         name = _text(plist.get_virtual_filename(number))
+        at = _bounds(plist.get_virtual_vspace(number))
         parts.append(
             VirtualPart(
-                at=_bounds(plist.get_virtual_vspace(number)),
+                at=at,
                 path=None if name == SAME_FILE else named_file(name, by=by),
                 dataset=_text(plist.get_virtual_dsetname(number)),
-                source_at=_bounds(plist.get_virtual_srcspace(number)),
+                source_at=_bounds(plist.get_virtual_srcspace(number))
+                # "all of the source" carries no extent of its own
+                or tuple((0, stop - start) for start, stop in at),
             )
         )
     return parts

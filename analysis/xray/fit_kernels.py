@@ -25,6 +25,8 @@ N_FAMILY = 6
 N_PARAMETERS = 12
 MAX_STEPS = 40
 TINY = 1e-12
+FARTHEST = 50.0
+"""Squared distance in widths beyond which a peak adds nothing (1e-11 of its height)."""
 
 CONVERGED = 0
 NOT_CONVERGED = 1
@@ -138,6 +140,52 @@ def _belongs_elsewhere(q: float, phi: float, own: float, s: float, p: float, oth
 
 
 @njit(cache=True, nogil=True)
+def _slopes(
+    q: float, phi: float, efficiency: float, background: float, own: int, shape: Array, slope: Array
+) -> tuple[float, int, int]:
+    """Mean count of one pixel, and its derivatives: gives (mean, first, stop) of the parameters it feels.
+
+    ``shape`` (2, 6) holds q, phi, 1/s, 1/p, A, c of each family.
+    """
+    model = efficiency * shape[own, 5] + background
+    seen0, seen1 = own == 0, own == 1
+    for k in range(2):
+        u = (q - shape[k, 0]) * shape[k, 2]
+        v = axial(phi - shape[k, 1]) * shape[k, 3]
+        exponent = u * u + v * v
+        at = N_FAMILY * k
+        if exponent > FARTHEST:
+            if k == own:
+                slope[at : at + 5] = 0.0
+            continue
+        peak = efficiency * shape[k, 4] * math.exp(-0.5 * exponent)
+        model += peak
+        slope[at] = peak * u * shape[k, 2]
+        slope[at + 1] = peak * v * shape[k, 3]
+        slope[at + 2] = peak * u * u
+        slope[at + 3] = peak * v * v
+        slope[at + 4] = peak
+        slope[at + 5] = 0.0
+        if k == 0:
+            seen0 = True
+        else:
+            seen1 = True
+    slope[N_FAMILY * own + 5] = efficiency
+    return model, 0 if seen0 else N_FAMILY, N_PARAMETERS if seen1 else N_FAMILY
+
+
+@njit(cache=True, nogil=True)
+def _shapes(parameters: Array) -> Array:
+    shape = np.empty((2, N_FAMILY))
+    for k in range(2):
+        at = N_FAMILY * k
+        shape[k, 0], shape[k, 1] = parameters[at], parameters[at + 1]
+        shape[k, 2], shape[k, 3] = math.exp(-parameters[at + 2]), math.exp(-parameters[at + 3])
+        shape[k, 4], shape[k, 5] = math.exp(parameters[at + 4]), parameters[at + 5]
+    return shape
+
+
+@njit(cache=True, nogil=True)
 def evaluate(
     pixels: Array, family: npt.NDArray[np.int64], count: int, parameters: Array, score: Array, fisher: Array
 ) -> float:
@@ -146,47 +194,20 @@ def evaluate(
     fisher[:] = 0.0
     total = 0.0
     slope = np.empty(N_PARAMETERS)
-    inverse_s = (math.exp(-parameters[2]), math.exp(-parameters[8]))
-    inverse_p = (math.exp(-parameters[3]), math.exp(-parameters[9]))
-    height = (math.exp(parameters[4]), math.exp(parameters[10]))
+    shape = _shapes(parameters)
     for i in range(count):
-        own = family[i]
-        efficiency = pixels[i, 2]
-        model = efficiency * parameters[N_FAMILY * own + 5] + pixels[i, 3]
-        seen0, seen1 = own == 0, own == 1
-        for k in range(2):
-            u = (pixels[i, 0] - parameters[N_FAMILY * k]) * inverse_s[k]
-            v = axial(pixels[i, 1] - parameters[N_FAMILY * k + 1]) * inverse_p[k]
-            exponent = u * u + v * v
-            if exponent > 50.0:
-                if k == own:
-                    slope[N_FAMILY * k : N_FAMILY * k + 5] = 0.0
-                continue
-            peak = efficiency * height[k] * math.exp(-0.5 * exponent)
-            model += peak
-            at = N_FAMILY * k
-            slope[at] = peak * u * inverse_s[k]
-            slope[at + 1] = peak * v * inverse_p[k]
-            slope[at + 2] = peak * u * u
-            slope[at + 3] = peak * v * v
-            slope[at + 4] = peak
-            slope[at + 5] = 0.0
-            if k == 0:
-                seen0 = True
-            else:
-                seen1 = True
-        slope[N_FAMILY * own + 5] = efficiency
+        model, first, stop = _slopes(
+            pixels[i, 0], pixels[i, 1], pixels[i, 2], pixels[i, 3], family[i], shape, slope
+        )
         if model <= TINY:
             return -math.inf
         n = pixels[i, 4]
         if n > 0.0:
             total += n * math.log(model)
         total -= model
-        first = 0 if seen0 else N_FAMILY
-        last = N_PARAMETERS if seen1 else N_FAMILY
         inverse = 1.0 / model
         residual = n * inverse - 1.0
-        for a in range(first, last):
+        for a in range(first, stop):
             weighted = slope[a] * inverse
             score[a] += slope[a] * residual
             for b in range(first, a + 1):
@@ -242,7 +263,8 @@ def maximize(
     family: npt.NDArray[np.int64],
     count: int,
     parameters: Array,
-    offset_floor: Array,
+    lower: Array,
+    upper: Array,
     tolerance: float,
     free: npt.NDArray[np.bool_],
     score: Array,
@@ -250,8 +272,9 @@ def maximize(
 ) -> int:
     """Climb to the maximum from ``parameters``, in place; gives a code.
 
-    An offset that wants to fall below its floor is held there (``free`` is then False for it). It has
-    converged when the gain that is left, half the Newton decrement, is below ``tolerance``.
+    A parameter that wants to pass its bound, ``lower`` or ``upper`` (12,), is held there (``free`` is then
+    False for it). It has converged when the gain that is left, half the Newton decrement, is below
+    ``tolerance``.
     """
     trial, step = np.empty(N_PARAMETERS), np.empty(N_PARAMETERS)
     trial_score, trial_fisher = np.empty(N_PARAMETERS), np.empty((N_PARAMETERS, N_PARAMETERS))
@@ -260,37 +283,40 @@ def maximize(
         return NOT_CONVERGED
     damping = 0.0
     for _ in range(MAX_STEPS):
-        for k in range(2):
-            c = N_FAMILY * k + 5
-            free[c] = parameters[c] > offset_floor[k] or score[c] > 0.0
+        for a in range(N_PARAMETERS):
+            free[a] = (parameters[a] > lower[a] or score[a] > 0.0) and (
+                parameters[a] < upper[a] or score[a] < 0.0
+            )
         if not solve(fisher, score, free, damping, step):
             return NOT_CONVERGED
         decrement = 0.0
         for a in range(N_PARAMETERS):
             decrement += step[a] * score[a]
-        if decrement < 2.0 * tolerance and damping == 0.0:
+        if decrement * (1.0 + damping) < 2.0 * tolerance:
             return CONVERGED
-        _limit(parameters, step)
+        expected = 0.5 * decrement * _limit(parameters, step)
         for a in range(N_PARAMETERS):
-            trial[a] = parameters[a] + step[a]
-        for k in range(2):
-            c = N_FAMILY * k + 5
-            trial[c] = max(trial[c], offset_floor[k])
+            trial[a] = min(max(parameters[a] + step[a], lower[a]), upper[a])
         reached = evaluate(pixels, family, count, trial, trial_score, trial_fisher)
         if reached >= best - 1e-9:
+            # Scoring oversteps where counts fall short of the model's curvature: damp it then.
+            gain = (reached - best) / expected
             parameters[:], score[:], fisher[:] = trial, trial_score, trial_fisher
             best = reached
-            damping = 0.0 if damping < 2e-3 else 0.1 * damping
+            if gain < 0.5:
+                damping = max(2.0 * damping, 0.3)
+            elif gain > 0.8:
+                damping = 0.0 if damping < 1e-2 else 0.3 * damping
         else:
-            damping = max(4.0 * damping, 1e-2)
+            damping = max(4.0 * damping, 0.1)
             if damping > 1e8:
                 return NOT_CONVERGED
     return NOT_CONVERGED
 
 
 @njit(cache=True, nogil=True)
-def _limit(parameters: Array, step: Array) -> None:
-    """Shorten a step so that nothing moves by more than about a width at once."""
+def _limit(parameters: Array, step: Array) -> float:
+    """Shorten a step so that nothing moves by more than about a width at once; gives the factor."""
     shrink = 1.0
     for k in range(2):
         at = N_FAMILY * k
@@ -301,6 +327,7 @@ def _limit(parameters: Array, step: Array) -> None:
         shrink = min(shrink, 1.5 / max(abs(step[at + 4]), TINY))
     for a in range(step.size):
         step[a] *= shrink
+    return shrink
 
 
 @njit(cache=True, nogil=True)
@@ -316,30 +343,23 @@ def background_information(
 
     ``var(B) = B scale / frames``: B is the scaled mean of that many background frames.
     """
-    score = np.empty(N_PARAMETERS)
-    fisher = np.empty((N_PARAMETERS, N_PARAMETERS))
-    one = np.empty((1, pixels.shape[1]))
-    own = np.zeros(1, dtype=np.int64)
     into[:] = 0.0
+    slope = np.empty(N_PARAMETERS)
+    shape = _shapes(parameters)
     for i in range(count):
         if pixels[i, 3] <= 0.0:
             continue
-        one[0] = pixels[i]
-        one[0, 4] = 0.0
-        own[0] = family[i]
-        evaluate(one, own, 1, parameters, score, fisher)
-        # For one pixel the information is J J^T / mu, and with no counts the score is -J.
-        largest = 0
-        for a in range(1, N_PARAMETERS):
-            if abs(score[a]) > abs(score[largest]):
-                largest = a
-        if fisher[largest, largest] <= 0.0:
-            continue
-        model = score[largest] ** 2 / fisher[largest, largest]
-        variance = pixels[i, 3] * scale_over_frames
-        for a in range(N_PARAMETERS):
-            for b in range(N_PARAMETERS):
-                into[a, b] += fisher[a, b] * variance / model
+        model, first, stop = _slopes(
+            pixels[i, 0], pixels[i, 1], pixels[i, 2], pixels[i, 3], family[i], shape, slope
+        )
+        factor = pixels[i, 3] * scale_over_frames / model**2
+        for a in range(first, stop):
+            weighted = slope[a] * factor
+            for b in range(first, a + 1):
+                into[a, b] += weighted * slope[b]
+    for a in range(N_PARAMETERS):
+        for b in range(a):
+            into[b, a] = into[a, b]
 
 
 @njit(cache=True, nogil=True)

@@ -73,6 +73,10 @@ LEAST_SHARE = 0.15
 """Of a family's photons at least this share must fall on pixels that count."""
 
 AMBIGUOUS_LEAST, AMBIGUOUS_SHARE = 7.0, 0.5
+LEAST_WIDTH_PX, MOST_WIDTH, MOST_SPREAD_RAD = 0.45, 0.35, 0.6
+"""Widths of peaks on the detector: at least so many pixels, at most this share of q, this angle."""
+
+LEAST_SEPARATION_RAD = 0.3
 FIRST_REACH, REACH = 3.0, 4.0
 MAX_ROUNDS = 4
 
@@ -162,7 +166,7 @@ def fit_frame(
     parameters = row[PARAMETERS : PARAMETERS + N_PARAMETERS]
     score, fisher = np.empty(N_PARAMETERS), np.empty((N_PARAMETERS, N_PARAMETERS))
     free = np.ones(N_PARAMETERS, dtype=np.bool_)
-    floor = np.empty(2)
+    lower, upper = np.empty(N_PARAMETERS), np.empty(N_PARAMETERS)
     before = np.empty(N_PARAMETERS)
     code, count, saturated = 1, 0, 0
     for round_ in range(MAX_ROUNDS):
@@ -188,20 +192,17 @@ def fit_frame(
         if not _enough(family, count):
             row[STATUS] = MASKED_PEAK
             return
-        _offset_floor(pixels, family, count, floor)
-        for k in range(2):
-            c = N_FAMILY * k + 5
-            parameters[c] = max(parameters[c], floor[k] + 1e-3)
-        code = maximize(pixels, family, count, parameters, floor, 1e-7 if last else 1e-2, free, score, fisher)
-        if not _sensible(parameters, place[2]):
-            row[STATUS] = NO_CONVERGENCE
-            return
+        _bounds(pixels, family, count, parameters, place[2], lower, upper)
+        for a in range(N_PARAMETERS):
+            parameters[a] = min(max(parameters[a], lower[a]), upper[a])
+        tolerance = 1e-7 if last else 1e-2
+        code = maximize(pixels, family, count, parameters, lower, upper, tolerance, free, score, fisher)
         if last and _settled(before, parameters):
             break
     _conclude(
         pixels, family, count, parameters, background_share, place[2], deviance_table, free, fisher, row
     )
-    if code != CONVERGED and row[STATUS] == OK:
+    if row[STATUS] == OK and not (code == CONVERGED and _inside(free, parameters)):
         row[STATUS] = NO_CONVERGENCE
     if saturated > 0 and row[STATUS] == OK:
         row[STATUS] = SATURATED_STATUS
@@ -240,26 +241,42 @@ def _enough(family: npt.NDArray[np.int64], count: int) -> bool:
 
 
 @njit(cache=True, nogil=True)
-def _offset_floor(pixels: Array, family: npt.NDArray[np.int64], count: int, floor: Array) -> None:
-    """Lowest offset of each family's windows: with it, a tenth of the weakest background is left."""
-    floor[:] = math.inf
+def _bounds(
+    pixels: Array,
+    family: npt.NDArray[np.int64],
+    count: int,
+    parameters: Array,
+    pixel: float,
+    lower: Array,
+    upper: Array,
+) -> None:
+    """Bounds of all parameters, around where they are: a peak is wider than a spike and narrower than a ring.
+
+    Positions may move by three widths; with the lowest offset a tenth of the weakest background is left.
+    """
+    weakest = np.full(2, math.inf)
     for i in range(count):
-        own = family[i]
-        floor[own] = min(floor[own], pixels[i, 3] / pixels[i, 2])
+        weakest[family[i]] = min(weakest[family[i]], pixels[i, 3] / pixels[i, 2])
     for k in range(2):
-        floor[k] = 1e-6 - 0.9 * floor[k]
+        at = N_FAMILY * k
+        q = parameters[at]
+        s, p = math.exp(parameters[at + 2]), math.exp(parameters[at + 3])
+        lower[at], upper[at] = max(2.0 * pixel, q - 3.0 * s), q + 3.0 * s
+        lower[at + 1], upper[at + 1] = parameters[at + 1] - 3.0 * p, parameters[at + 1] + 3.0 * p
+        lower[at + 2], upper[at + 2] = math.log(LEAST_WIDTH_PX * pixel), math.log(MOST_WIDTH * q)
+        lower[at + 3], upper[at + 3] = math.log(LEAST_WIDTH_PX * pixel / q), math.log(MOST_SPREAD_RAD)
+        lower[at + 4], upper[at + 4] = -18.0, 18.0
+        lower[at + 5], upper[at + 5] = 1e-6 - 0.9 * weakest[k], math.inf
 
 
 @njit(cache=True, nogil=True)
-def _sensible(parameters: Array, pixel: float) -> bool:
-    """Whether widths and positions are those of peaks: no single pixel, no ring, not at the beam."""
+def _inside(free: npt.NDArray[np.bool_], parameters: Array) -> bool:
+    """Whether no width or position is held at its bound, and the two families lie apart."""
     for k in range(2):
-        q = parameters[N_FAMILY * k]
-        s, p = math.exp(parameters[N_FAMILY * k + 2]), math.exp(parameters[N_FAMILY * k + 3])
-        if not (q > 2.0 * pixel and 0.3 * pixel < s < 0.35 * q and 0.3 * pixel / q < p < 0.6):
-            return False
-    separation = axial(parameters[1] - parameters[7])
-    return abs(separation) > 0.3
+        for a in range(5):
+            if not free[N_FAMILY * k + a]:
+                return False
+    return abs(axial(parameters[1] - parameters[7])) > LEAST_SEPARATION_RAD
 
 
 @njit(cache=True, nogil=True)

@@ -119,7 +119,7 @@ def _fit(setup: ScanSetup, counts: Counts, room: _Room, row: Array) -> None:
         counts,
         setup.limit,
         setup.usable,
-        setup.q_per_nm,
+        setup.q_mean_per_nm,
         setup.phi_rad,
         setup.efficiency,
         setup.background,

@@ -17,6 +17,9 @@ Counts = npt.NDArray[np.uint32]
 Index = npt.NDArray[np.int32]
 
 MAX_CANDIDATES = 12
+LEAST_OF_FIRST = 0.03
+"""Candidates below this share of the strongest one's significance are its halo."""
+
 HALF_BOXES = ((1, 1), (2, 2), (2, 4))
 """Half sides (bins of q, bins of phi) of the boxes that counts are summed in."""
 
@@ -121,6 +124,7 @@ def find_candidates(
                 if z > best[i, j]:
                     best[i, j] = z
     found = 0
+    centre = np.empty(2, dtype=np.int64)
     while found < MAX_CANDIDATES:
         top, at_q, at_phi = threshold, -1, -1
         for i in range(window[0], window[1]):
@@ -129,11 +133,34 @@ def find_candidates(
                     top, at_q, at_phi = best[i, j], i, j
         if at_q < 0:
             break
-        _moments(seen, expected, at_q, at_phi, candidates[found])
+        _centre_of_box(tables, margin, at_q, at_phi, n_phi, centre)
+        if found == 0:
+            threshold = max(threshold, LEAST_OF_FIRST * top)
+        _moments(seen, expected, centre[0], centre[1], candidates[found])
         candidates[found, 5] = top
         _suppress(best, at_q, at_phi, candidates[found], window)
         found += 1
     return found
+
+
+@njit(cache=True, nogil=True)
+def _centre_of_box(
+    tables: Array, margin: int, at_q: int, at_phi: int, n_phi: int, centre: npt.NDArray[np.int64]
+) -> None:
+    """The 3 x 3 bins with the largest excess in the widest box around a place: wide boxes are indifferent."""
+    centre[0], centre[1] = at_q, at_phi
+    n_q = tables.shape[1] - 1
+    most = -math.inf
+    half_q, half_phi = HALF_BOXES[-1]
+    for i in range(max(0, at_q - half_q), min(n_q, at_q + half_q + 1)):
+        i0, i1 = max(0, i - 1), min(n_q, i + 2)
+        for turn in range(at_phi - half_phi, at_phi + half_phi + 1):
+            j = turn % n_phi
+            j0, j1 = j + margin - 1, j + margin + 2
+            gain = _box(tables[0], i0, i1, j0, j1) - _box(tables[1], i0, i1, j0, j1)
+            if gain > most:
+                most = gain
+                centre[0], centre[1] = i, j
 
 
 @njit(cache=True, nogil=True)
@@ -174,15 +201,14 @@ def _moments(seen: Array, expected: Array, at_q: int, at_phi: int, row: Array) -
 
 @njit(cache=True, nogil=True)
 def _suppress(best: Array, at_q: int, at_phi: int, row: Array, window: tuple[int, int]) -> None:
+    """Take the bins around a found peak out of the list of maxima."""
     n_phi = best.shape[1]
     reach_q = max(4.0, 3.5 * row[2])
     reach_phi = min(max(5.0, 3.5 * row[3]), 0.3 * n_phi)
-    for i in range(window[0], window[1]):
-        for j in range(n_phi):
-            d_phi = (j + 0.5 - row[1] + 0.5 * n_phi) % n_phi - 0.5 * n_phi
-            d_q = i + 0.5 - row[0]
-            if abs(d_q) <= reach_q and abs(d_phi) <= reach_phi:
-                best[i, j] = 0.0
+    first, stop = max(window[0], int(row[0] - reach_q)), min(window[1], int(row[0] + reach_q) + 1)
+    for i in range(first, stop):
+        for turn in range(math.floor(row[1] - reach_phi), int(row[1] + reach_phi) + 1):
+            best[i, turn % n_phi] = 0.0
     best[at_q, at_phi] = 0.0
 
 

@@ -23,6 +23,7 @@ PHI_BINS = 60
 class ScanSetup:
     """Arrays of the region (h, w), and polar bins (n_q, n_phi) folded by Friedel's law.
 
+    ``q_mean_per_nm`` is q averaged over the pixel: ``q + step^2 / 24 q``, what a peak's counts tell of.
     ``background`` is the expected count of a frame without a crystal, ``background_share`` its variance over
     its value. ``place`` is (beam column, beam row, nm^-1 per pixel) in the region. ``window`` are the q bins
     (first, stop) in which first orders are looked for. ``limit`` is the first count that is not trusted.
@@ -31,6 +32,7 @@ class ScanSetup:
 
     usable: Mask
     q_per_nm: Array
+    q_mean_per_nm: Array
     phi_rad: Array
     efficiency: Array
     background: Array
@@ -99,6 +101,7 @@ def scan_setup(
     return ScanSetup(
         usable=counted,
         q_per_nm=np.ascontiguousarray(q),
+        q_mean_per_nm=q + directions.step_per_nm**2 / (24.0 * np.maximum(q, directions.step_per_nm)),
         phi_rad=np.ascontiguousarray(directions.phi_rad),
         efficiency=np.ascontiguousarray(directions.efficiency),
         background=np.ascontiguousarray(np.where(counted, background, 0.0)),
