@@ -23,8 +23,11 @@ MAX_CELLS = 48
 
 DRAWS, SHIFTS = 320, 16
 SEED = 19790126
-BLOCK_PER_LENGTH = 2.0
+BLOCK_PER_LENGTH = 2.5
 """Side of a block over the correlation length."""
+
+MIN_FREEDOM = 3.0
+"""No error is trusted less than one from so many independent values."""
 
 MIN_POINTS = 4
 """With fewer points there is no telling how they vary together."""
@@ -32,15 +35,34 @@ MIN_POINTS = 4
 
 @dataclass(frozen=True, kw_only=True)
 class Field:
-    """Residuals (rows, cols) with their weights, 0 where there is none; a cell is ``factor`` x ``factor``."""
+    """Residuals (rows, cols) with their weights, 0 where there is none; a cell is ``factor`` x ``factor``.
+
+    ``lost`` is the number of parameters of the trend that was taken off.
+    """
 
     residual: Array
     weight: Array
     factor: int
     correlation_cells: float
+    lost: int
+
+    @property
+    def block_side(self) -> int:
+        """Side in cells of the blocks that are drawn."""
+        return max(1, round(BLOCK_PER_LENGTH * self.correlation_cells))
+
+    @property
+    def blocks(self) -> float:
+        """How many blocks the crystal holds: about so many values are independent of each other."""
+        return float(np.count_nonzero(self.weight)) / self.block_side**2
+
+    @property
+    def freedom(self) -> float:
+        """Blocks that the trend leaves free, at least ``MIN_FREEDOM``."""
+        return max(MIN_FREEDOM, self.blocks - self.lost)
 
 
-def noise_field(residual: Array) -> Field:
+def noise_field(residual: Array, *, lost: int) -> Field:
     """The field of residuals of a map (rows, cols), NaN where there is none, coarsened where it is large."""
     factor = max(1, -(-max(residual.shape) // MAX_CELLS))
     known = np.isfinite(residual)
@@ -52,6 +74,7 @@ def noise_field(residual: Array) -> Field:
         weight=weight,
         factor=factor,
         correlation_cells=correlation_length(mean, weight > 0.0),
+        lost=lost,
     )
 
 
@@ -97,9 +120,8 @@ def bootstrap_errors(field: Field, functionals: Array) -> Array:
     if rows.size < MIN_POINTS:
         return np.full(len(functionals), np.nan)
     coarse = np.array([_summed(one, field.factor)[held] for one in functionals])
-    side = max(1, round(BLOCK_PER_LENGTH * field.correlation_cells))
-    blocks = max(2.0, rows.size / side**2)
-    inflated = np.sqrt(blocks / (blocks - 1.0))
+    side = field.block_side
+    inflated = np.sqrt((field.freedom + field.lost) / field.freedom)
     if side == 1:
         # Cells that are drawn each for itself: what the redrawing tends to, in closed form.
         variance = np.average(_centred(field)[held] ** 2 * field.weight[held]) * (1.0 / field.weight[held])

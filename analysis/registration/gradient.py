@@ -50,7 +50,7 @@ def gradient(
         functional = np.zeros(values.shape)
         functional[used] = coefficients
         slopes.append(slope)
-        errs.append(float(bootstrap_errors(noise_field(residual), functional[None])[0]))
+        errs.append(float(bootstrap_errors(noise_field(residual, lost=2), functional[None])[0]))
     return Gradient(value=slopes[0], err=errs[0], robust=slopes[1], robust_err=errs[1], n=int(x.size))
 
 

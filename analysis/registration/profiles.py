@@ -8,12 +8,20 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 from scipy.stats import norm
+from scipy.stats import t as student_t
 
 from analysis.records import Array, Profile
 from analysis.registration.bootstrap import Field, bootstrap_errors, noise_field
 
+Bins = npt.NDArray[np.int64]
+
 BINS = 10
+DEGREE = 3
+"""Of the trend along the coordinate: enough for a plateau or a rounded step."""
+
 CONFIDENCE = 0.95
+NORMAL_BAND = float(norm.ppf(0.5 + 0.5 * CONFIDENCE))
+
 MIN_IN_BIN = 3
 """A bin with fewer values has no error of its mean."""
 
@@ -51,8 +59,8 @@ def profile(sampled: Sampled, place: Array, coordinate: str) -> Profile:
     edges = bin_edges(place, coordinate)
     values, centre = unwrapped(sampled)
     number = bin_numbers(values, place, edges)
-    error = mean_errors(values, place, number, bin_means(values, number))
-    return _assembled(sampled, coordinate, edges, values, number, centre=centre, error=error)
+    error, factor = mean_errors(values, place, number)
+    return _assembled(sampled, coordinate, edges, values, number, centre=centre, error=error, band=factor)
 
 
 def profile_of_regions(sampled: Sampled, errors: Array, place: Array, coordinate: str) -> Profile:
@@ -71,7 +79,17 @@ def profile_of_regions(sampled: Sampled, errors: Array, place: Array, coordinate
             stated = float(np.sqrt(np.sum(errors[chosen] ** 2))) / n
             spread = float(np.std(sampled.values[chosen], ddof=1)) / np.sqrt(n) if n >= MIN_IN_BIN else 0.0
             error[k] = max(stated, spread)
-    return _assembled(sampled, coordinate, edges, sampled.values, number, centre=0.0, error=error, fewest=1)
+    return _assembled(
+        sampled,
+        coordinate,
+        edges,
+        sampled.values,
+        number,
+        centre=0.0,
+        error=error,
+        band=NORMAL_BAND,
+        fewest=1,
+    )
 
 
 def _assembled(
@@ -79,17 +97,17 @@ def _assembled(
     coordinate: str,
     edges: Array,
     values: Array,
-    number: npt.NDArray[np.int64],
+    number: Bins,
     *,
     centre: float,
     error: Array,
+    band: float,
     fewest: int = MIN_IN_BIN,
 ) -> Profile:
     n = np.bincount(number[number >= 0], minlength=BINS)
     parts = [values[number == k] for k in range(BINS)]
     mean = bin_means(values, number) + centre
     sem = np.where(n >= fewest, error, np.nan)
-    wide = sem * float(norm.ppf(0.5 + 0.5 * CONFIDENCE))
     return Profile(
         modality=sampled.modality,
         index=sampled.index,
@@ -104,50 +122,49 @@ def _assembled(
         std=_each(parts, _std),
         sem=sem,
         median=_each(parts, _median) + centre,
-        ci_lo=mean - wide,
-        ci_hi=mean + wide,
+        ci_lo=mean - band * sem,
+        ci_hi=mean + band * sem,
         n=n,
     )
 
 
-def mean_errors(values: Array, place: Array, number: npt.NDArray[np.int64], mean: Array) -> Array:
-    """Standard errors (BINS,) of the means of bins, from the block bootstrap of what the trend leaves."""
-    field, scale = residual_field(values, place, number, mean)
+def mean_errors(values: Array, place: Array, number: Bins) -> tuple[Array, float]:
+    """Standard errors (BINS,) of the means of bins by block bootstrap, and how many of them make the band."""
+    field, scale = residual_field(values, place, number)
     functionals = []
     for k in range(BINS):
         chosen = number == k
         functionals.append(np.where(chosen, scale / max(1, int(chosen.sum())), 0.0))
-    return bootstrap_errors(field, np.array(functionals))
+    return bootstrap_errors(field, np.array(functionals)), band_factor(field)
 
 
-def residual_field(
-    values: Array, place: Array, number: npt.NDArray[np.int64], mean: Array
-) -> tuple[Field, Array]:
-    """Residuals about the profile over their local spread, as a field, and that spread at every point."""
+def band_factor(field: Field) -> float:
+    """Half width of the 95 % band over the standard error: Student's t for the field's free blocks."""
+    return float(student_t.ppf(0.5 + 0.5 * CONFIDENCE, field.freedom))
+
+
+def residual_field(values: Array, place: Array, number: Bins) -> tuple[Field, Array]:
+    """Residuals about a smooth trend over their local spread, as a field, and that spread at every point.
+
+    The trend is a polynomial in the place over the whole crystal: means of bins would take the noise of the
+    few points near the centre for trend.
+    """
     inside = number >= 0
-    trend = _trend(place, number, mean)
-    residual = np.where(inside, values - trend, np.nan)
+    degree = min(DEGREE, max(0, np.unique(number[inside]).size - 2))
+    residual = np.full(values.shape, np.nan)
+    if inside.any():
+        x = place[inside] / max(float(np.abs(place[inside]).max()), np.finfo(float).tiny)
+        powers = np.polynomial.polynomial.polyvander(x, degree)
+        fitted = np.linalg.lstsq(powers, values[inside], rcond=None)[0]
+        residual[inside] = values[inside] - powers @ fitted
     spread = _local_spread(residual, number)
     scale = np.where(inside, spread[np.maximum(number, 0)], 0.0)
     with np.errstate(invalid="ignore", divide="ignore"):
         standard = np.where(scale > 0.0, residual / scale, np.where(inside, 0.0, np.nan))
-    return noise_field(standard), scale
+    return noise_field(standard, lost=degree + 1), scale
 
 
-def _trend(place: Array, number: npt.NDArray[np.int64], mean: Array) -> Array:
-    """The profile's mean at every place, linear between the bins' mean places and beyond them."""
-    filled = [k for k in range(mean.size) if np.any(number == k)]
-    if len(filled) < 2:
-        return np.full(place.shape, mean[filled[0]] if filled else 0.0)
-    at = np.array([float(np.mean(place[number == k])) for k in filled])
-    level = mean[filled]
-    inner = np.interp(place, at, level)
-    first = level[0] + (place - at[0]) * (level[1] - level[0]) / (at[1] - at[0])
-    last = level[-1] + (place - at[-1]) * (level[-1] - level[-2]) / (at[-1] - at[-2])
-    return np.asarray(np.where(place < at[0], first, np.where(place > at[-1], last, inner)))
-
-
-def _local_spread(residual: Array, number: npt.NDArray[np.int64]) -> Array:
+def _local_spread(residual: Array, number: Bins) -> Array:
     """Root mean square of the residuals around each bin, its neighbours taken in so that few are enough."""
     squares = np.bincount(number[number >= 0], weights=residual[number >= 0] ** 2, minlength=BINS)
     count = np.bincount(number[number >= 0], minlength=BINS).astype(np.float64)
@@ -159,7 +176,7 @@ def _local_spread(residual: Array, number: npt.NDArray[np.int64]) -> Array:
     return np.asarray(np.sqrt(share * local + (1.0 - share) * everywhere))
 
 
-def bin_numbers(values: Array, place: Array, edges: Array) -> npt.NDArray[np.int64]:
+def bin_numbers(values: Array, place: Array, edges: Array) -> Bins:
     """Bin of every point, -1 where the value or the place is not known or lies outside."""
     number = np.searchsorted(edges, place, side="right") - 1
     number = np.where(place == edges[-1], edges.size - 2, number)
@@ -187,7 +204,7 @@ def axial_mean_deg(angles_deg: Array) -> float:
     return mean if mean > -90.0 else mean + 180.0
 
 
-def bin_means(values: Array, number: npt.NDArray[np.int64]) -> Array:
+def bin_means(values: Array, number: Bins) -> Array:
     """Means (BINS,) of the values in each bin, NaN for empty ones."""
     return _each([values[number == k] for k in range(BINS)], _mean)
 

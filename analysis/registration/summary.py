@@ -13,7 +13,6 @@ from analysis.registration.profiles import (
     CENTRE,
     EDGE,
     bin_edges,
-    bin_means,
     bin_numbers,
     residual_field,
     unwrapped,
@@ -104,7 +103,7 @@ def _edge_and_centre(scan: XrayReduction, s: Array) -> Numbers:
     values = sampled.values
     edges = bin_edges(s, "rectangle")
     number = bin_numbers(values, s, edges)
-    field, scale = residual_field(values, s, number, bin_means(values, number))
+    field, scale = residual_field(values, s, number)
     zones = [(number >= 0) & (s > low) & (s <= high) for low, high in (EDGE, CENTRE)]
     weights = [np.where(zone, scale / max(1, int(zone.sum())), 0.0) for zone in zones]
     errors = bootstrap_errors(field, np.array([*weights, weights[1] - weights[0]]))
@@ -133,7 +132,7 @@ def _mean_over_crystal(scan: XrayReduction, quantity: str, s: Array) -> Measured
     n = int(counted.sum())
     if n == 0:
         return None
-    field, scale = residual_field(values, s, number, bin_means(values, number))
+    field, scale = residual_field(values, s, number)
     error = bootstrap_errors(field, np.where(counted, scale / n, 0.0)[None])[0]
     kept = values[counted]
     return _measured(float(kept.mean()) + centre, sampled.unit, error, None, float(kept.std()), n)
