@@ -138,8 +138,14 @@ def copy_patterns(stack: PatternStack, group: h5py.Group) -> None:
 
 def _like(dataset: h5py.Dataset, group: h5py.Group) -> h5py.Dataset:
     """An empty dataset ``data`` of the same type, chunks and filters."""
-    plan = dataset.id.get_create_plist()
+    known = dataset.id.get_create_plist()
+    plan = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
     plan.set_obj_track_times(False)
+    plan.set_chunk(dataset.chunks)
+    for number in range(known.get_nfilters()):
+        code, flags, values, _ = known.get_filter(number)
+        # Bitshuffle puts its version and item size before the values it is given, on every creation.
+        plan.set_filter(code, flags, values[3:] if code == BITSHUFFLE else values)
     made = h5py.h5d.create(group.id, b"data", dataset.id.get_type(), dataset.id.get_space(), dcpl=plan)
     return h5py.Dataset(made)
 

@@ -5,10 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import h5py
+import hdf5plugin
+import numpy as np
 import pytest
 
 from analysis.errors import TriptychError
-from analysis.io.results import write_result
+from analysis.io.results import read_pattern, write_result
+from analysis.records import PatternStack
 from app import library as module
 from app.library import Library, UnknownSampleError
 from tests.synthetic_result import make_result
@@ -124,3 +128,17 @@ def test_only_so_many_results_stay_open(small: Path, monkeypatch: pytest.MonkeyP
     first = shelf.result("one")
     shelf.result("two")
     assert shelf.result("one") is not first
+
+
+def test_packed_patterns_come_out_of_a_result_as_they_went_in(tmp_path: Path) -> None:
+    counts = np.random.default_rng(3).poisson(0.4, (9, 9, 81, 81)).astype(np.uint32)
+    with h5py.File(tmp_path / "stack.h5", "w") as file:
+        file.create_dataset("data", data=counts, chunks=(1, 1, 81, 81), **hdf5plugin.Bitshuffle(cname="lz4"))
+    result = make_result("one", sem=False, afm=False, size=9)
+    stack = PatternStack(path=str(tmp_path / "stack.h5"), dataset="data", shape=counts.shape)
+    (tmp_path / "results").mkdir()
+    scan = replace(result.xray[0], patterns=stack)
+    write_result(tmp_path / "results" / "one.h5", replace(result, xray=(scan,)))
+    kept = Library(tmp_path).result("one").xray[0].patterns
+    for row, col in np.ndindex(9, 9):
+        np.testing.assert_array_equal(read_pattern(kept, row, col), counts[row, col])
