@@ -6,6 +6,7 @@ The truth is what the simulation wrote into ``truth.h5``; what was found is read
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +20,8 @@ from tests.command import read_table, triptych
 Array = npt.NDArray[np.float64]
 
 PRESETS = ("cspbbr3-diffusion", "cspbbr2cl-diffusion", "cspbcl3-diffusion", "cspbbr3-evaporation")
+
+QUANTITIES = ("a_sc_nm", "gamma_deg", "psi_deg")
 
 
 @dataclass(frozen=True)
@@ -104,16 +107,22 @@ def xray_figures(r: Recovered) -> dict[str, float]:
         "ok_inside": float(np.mean(status[r.inside] == "ok")),
         "ok_outside": float(np.mean(status[r.outside] == "ok")),
     }
-    for column in ("a_sc_nm", "gamma_deg", "psi_deg"):
+    for column in QUANTITIES:
         size = np.abs(r.error(column, r.inside))
         figures[f"{column}_median"] = float(np.median(size))
         figures[f"{column}_p95"] = float(np.percentile(size, 95))
-        figures[f"{column}_coverage"] = float(np.mean(np.abs(r.pull(column, r.well_inside)) < 1.0))
+    figures["coverage"] = coverage([r], QUANTITIES)
     s = np.asarray(r.found("s"), dtype=float)
     known = r.inside & np.isfinite(s) & (r.xray["s"] >= 0.0)
     figures["s_known"] = float(known.sum() / (r.inside & (r.xray["s"] >= 0.0)).sum())
     figures["s_rms"] = float(np.sqrt(np.mean((s - r.xray["s"])[known] ** 2)))
     return figures
+
+
+def coverage(runs: Sequence[Recovered], columns: Sequence[str]) -> float:
+    """Share of inside points whose value is within its stated 1 sigma of the truth, over all given."""
+    pulls = [np.abs(run.pull(column, run.inside)) for run in runs for column in columns]
+    return float(np.mean(np.concatenate(pulls) < 1.0))
 
 
 def sem_figures(r: Recovered) -> dict[str, float]:
