@@ -11,6 +11,7 @@ from analysis.records import Array, Outline, PixelGrid
 from analysis.registration.geometry import (
     area_um2,
     outline_of_rectangle,
+    own_axes,
     rectangle_corners,
     signed_distance_um,
 )
@@ -26,6 +27,9 @@ MIN_CONTRAST = 4.0
 
 MISSING_SHARE = 0.03
 """Where more of the rectangle than this is not filled, the contour itself is the outline."""
+
+FULL_SIGMA = 2.5
+"""Deeper than so many sigma of the footprint the crystal fills it."""
 
 NOISE_FLOOR = 0.05
 RASTER = 96
@@ -47,15 +51,21 @@ def outline_from_map(
     share = _normalised(values, known, region)
     if share is None:
         return None
-    region = largest_region(known & (share > 0.5), near=region)
-    if region.sum() < MIN_CELLS or region.all():
-        return None
-    # What lies apart from the crystal (a neighbour, debris) tells nothing about its edge.
-    used = _surroundings(region) & known
-    used &= ~(ndimage.binary_dilation(known & (share > 0.5) & ~region) & ~region)
-    share = _levelled(share, region, used)
-    fitted = fit_rectangle(_coverage(grid, share, used, region, footprint_um))
-    return _outline(grid, share, region, known, fitted)
+    region = largest_region(known & region, near=region)
+    # First by the distance to the region's border, then by the coordinate that this gives.
+    place = ndimage.distance_transform_edt(region)
+    place, full = place / max(float(place.max()), 1.0), place > 1.0
+    for quick in (True, False):
+        levelled = _levelled(share, place, known & region & full)
+        region = largest_region(known & (levelled > 0.5), near=region)
+        if region.sum() < MIN_CELLS or region.all():
+            return None
+        # What lies apart from the crystal (a neighbour, debris) tells nothing about its edge.
+        others = known & (levelled > 0.5) & ~region
+        used = known & _surroundings(region) & ~(ndimage.binary_dilation(others) & ~region)
+        fitted = fit_rectangle(_coverage(grid, levelled, used, region, footprint_um), quick=quick)
+        place, full = _place_in(fitted, grid, margin_um=FULL_SIGMA * max(footprint_um))
+    return _outline(grid, levelled, region, known, fitted)
 
 
 def outline_of_polygon(vertices_um: npt.ArrayLike, *, error_um: float) -> Outline:
@@ -138,25 +148,34 @@ def _normalised(values: Array, known: Mask, region: Mask) -> Array | None:
     return np.asarray((values - level_off) / (level_on - level_off))
 
 
-def _levelled(share: Array, region: Mask, used: Mask) -> Array:
-    """Shares over the level that the crystal has near its edge, which may differ from that of its middle.
+def _levelled(share: Array, place: Array, full: Mask) -> Array:
+    """Shares over the level that the crystal has at each place, 0 at its edge to 1 at its centre.
 
-    The level rises or falls linearly with the distance to the region's border, by robust regression.
+    ``ln(level) = a + b place`` by robust regression over the points that the crystal covers in full: an
+    intensity may well be three times as high in the middle.
     """
-    distance = ndimage.distance_transform_edt(region)
-    inner = region & used & (distance > 1.0)
-    if inner.sum() < 3 * MIN_CELLS:
-        return np.clip(share, -0.5, 1.2)
-    d, y = distance[inner], share[inner]
-    design = np.column_stack([np.ones_like(d), d / d.max()])
-    weight = np.ones_like(d)
+    used = full & (share > 0.05)
+    if used.sum() < 2 * MIN_CELLS or float(np.ptp(place[used])) == 0.0:
+        return np.asarray(np.clip(share, -0.5, 1.5))
+    x, y = place[used], np.log(share[used])
+    design = np.column_stack([np.ones_like(x), x])
+    weight = np.ones_like(x)
     for _ in range(10):
-        level = design @ np.linalg.lstsq(design * weight[:, None], y * weight, rcond=None)[0]
-        scale = 1.4826 * float(np.median(np.abs(y - level))) + 1e-6
-        weight = 1.0 / np.sqrt(1.0 + ((y - level) / (2.0 * scale)) ** 2)
-    slope, start = np.polynomial.polynomial.polyfit(d, level, 1)[::-1]
-    local = np.maximum(start + slope * np.maximum(distance, 0.5), 0.3)
-    return np.asarray(np.clip(share / local, -0.5, 1.2))
+        a, b = np.linalg.lstsq(design * weight[:, None], y * weight, rcond=None)[0]
+        left = y - a - b * x
+        scale = 1.4826 * float(np.median(np.abs(left))) + 1e-6
+        weight = 1.0 / np.sqrt(1.0 + (left / (2.0 * scale)) ** 2)
+    level = np.exp(a + b * np.clip(place, 0.0, 1.0))
+    return np.asarray(np.clip(share / level, -0.5, 1.5))
+
+
+def _place_in(fitted: FittedRectangle, grid: PixelGrid, *, margin_um: float) -> tuple[Array, Mask]:
+    """s of the grid's points, negative outside, and which lie deeper than the margin."""
+    x, y = grid.positions_um()
+    u, v = own_axes(x, y, centre_um=fitted.centre_um, angle_rad=fitted.angle_rad)
+    A, B = fitted.half_sides_um
+    place = 1.0 - np.maximum(np.abs(u) / A, np.abs(v) / B)
+    return place, np.minimum(A - np.abs(u), B - np.abs(v)) > margin_um
 
 
 def _coverage(

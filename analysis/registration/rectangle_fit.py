@@ -82,9 +82,15 @@ class Coverage:
         return replace(self, x_um=self.x_um[kept], y_um=self.y_um[kept], share=self.share[kept])
 
 
-def fit_rectangle(coverage: Coverage) -> FittedRectangle:
-    """The rectangle that the coverage shows; (n,) points of which some must be on the crystal."""
+def fit_rectangle(coverage: Coverage, *, quick: bool = False) -> FittedRectangle:
+    """The rectangle that the coverage shows; (n,) points of which some must be on the crystal.
+
+    ``quick`` gives what the others begin with: good to a fraction of a cell, its error a third of one.
+    """
     start = _best_start(coverage.thinned(MAX_STARTING))
+    if quick:
+        cx, cy, log_a, log_b, angle, _ = start
+        return _normal((cx, cy, np.exp(log_a), np.exp(log_b), angle), coverage.cell_um / 3.0)
     near = coverage.near(start, coverage.cell_um + 3.0 * max(coverage.footprint_um))
     if near.x_um.size <= MAX_SAMPLED:
         return _from_samples(_sampled(near, start))
