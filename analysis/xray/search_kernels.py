@@ -86,7 +86,7 @@ def summed_table(values: Array, margin: int, table: Array) -> None:
 
 @njit(cache=True, nogil=True)
 def _box(table: Array, i0: int, i1: int, j0: int, j1: int) -> float:
-    return table[i1, j1] - table[i0, j1] - table[i1, j0] + table[i0, j0]
+    return float(table[i1, j1] - table[i0, j1] - table[i1, j0] + table[i0, j0])
 
 
 @njit(cache=True, nogil=True)
