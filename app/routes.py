@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from csv import writer as csv_writer
 from typing import TypeVar
 
 import numpy as np
@@ -30,6 +32,7 @@ def add_routes(server: Flask) -> None:
     server.add_url_rule("/healthz", view_func=healthz)
     server.add_url_rule("/templates.json", view_func=templates)
     server.add_url_rule("/csv/<sample_id>/<table>.csv", view_func=csv)
+    server.add_url_rule("/compare/<table>.csv", view_func=compared_csv)
     server.add_url_rule("/data/<sample_id>/linked.json", view_func=linked_json)
     server.add_url_rule("/thumb/<sample_id>/<modality>.png", view_func=thumb)
     server.add_url_rule("/image/<sample_id>/sem/<int:index>.png", view_func=sem_image)
@@ -59,6 +62,49 @@ def csv(sample_id: str, table: str) -> Response:
         mimetype="text/csv; charset=utf-8",
         headers={"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-cache"},
     )
+
+
+def compared_csv(table: str) -> Response:
+    """One table, or the ``numbers``, of the samples ``s=a&s=b``, one under another with one header."""
+    results = [result for name in dict.fromkeys(request.args.getlist("s")) if (result := _shown(name))]
+    if not results or (table != "numbers" and table not in TABLES):
+        abort(404, "There is no table of that name, or no sample.")
+    body = numbers_csv(results) if table == "numbers" else joined([table_csv(r, table) for r in results])
+    return Response(
+        body,
+        mimetype="text/csv; charset=utf-8",
+        headers={"Content-Disposition": f'attachment; filename="compare_{table}.csv"'},
+    )
+
+
+def joined(tables: Sequence[str]) -> str:
+    """CSV texts of one kind under one another: the header of the first alone is kept, comments of all."""
+    lines: list[str] = []
+    for number, text in enumerate(tables):
+        comments = [line for line in text.splitlines() if line.startswith("#")]
+        values = [line for line in text.splitlines() if not line.startswith("#")]
+        lines += [*comments, *(values if number == 0 else values[1:])]
+    return "\n".join(lines) + "\n"
+
+
+def numbers_csv(results: Sequence[Result]) -> str:
+    """The summaries of several samples, one line a number."""
+    out = io.StringIO()
+    writer = csv_writer(out, lineterminator="\n")
+    writer.writerow(["sample", "quantity", "value", "err", "sys", "std", "n", "unit"])
+    for result in results:
+        for name, found in result.summary.items():
+            if found is not None:
+                cells = [found.value, found.err, found.sys, found.std, found.n, found.unit]
+                writer.writerow([result.sample_id, name, *("" if cell is None else cell for cell in cells)])
+    return out.getvalue()
+
+
+def _shown(sample_id: str) -> Result | None:
+    try:
+        return library().result(sample_id)
+    except TriptychError:
+        return None
 
 
 def linked_json(sample_id: str) -> Response:
@@ -161,7 +207,7 @@ def _found(read: Callable[[str], T], sample_id: str) -> T:
     try:
         return read(sample_id)
     except TriptychError as error:
-        abort(404, str(error))
+        abort(404, str(error).replace(f"{library().workspace}/", ""))
 
 
 def _derived(sample_id: str, key: object, make: Callable[[Result], T]) -> T:

@@ -21,7 +21,7 @@
     const wanted = Array.from({ length: data.xray[0].grid.rows }, (_, row) => row);
     const next = () => {
       if (atlas.key !== id + version || !wanted.length) return;
-      loadRow(0, wanted.shift()).then(() => setTimeout(next, 10));
+      loadRow(0, wanted.shift()).then((found) => { if (found) setTimeout(next, 10); });
     };
     setTimeout(next, 400);
   }

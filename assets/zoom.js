@@ -15,7 +15,20 @@
         followZoom(graph);
       }
     });
-    graph.on("plotly_afterplot", window.triptychLinked.schedule);
+    graph.on("plotly_afterplot", () => { enlarge(graph); window.triptychLinked.schedule(); });
+    enlarge(graph);
+  }
+
+  /* On a wall the letters of figures grow with those of the page. */
+  function enlarge(graph) {
+    const size = Math.round(0.75 * parseFloat(getComputedStyle(document.documentElement).fontSize));
+    if (size <= 12 || !graph._fullLayout || graph._fullLayout.font.size === size) return;
+    const change = { "font.size": size, "legend.font.size": size - 1 };
+    for (const axis of Object.keys(graph._fullLayout).filter((key) => /^[xy]axis\d*$/.test(key))) {
+      change[axis + ".tickfont.size"] = size - 1;
+      change[axis + ".title.font.size"] = size;
+    }
+    window.Plotly.relayout(graph, change);
   }
 
   function followZoom(graph) {

@@ -10,7 +10,7 @@ from plotly.subplots import make_subplots
 
 from analysis.records import AFM_STATUS, Array, PixelGrid, Result
 from app.figures.maps import averaged, colour_limits, extent_um
-from app.figures.profiles import coprofile, is_open, modulus_profiles
+from app.figures.profiles import coprofile, is_open, modulus_profiles, short_names
 from app.figures.theme import MODALITY_COLOUR, Scheme, blank, colour_scale, template, translucent, with_unit
 
 QUANTITY_UNIT = {"a_sc": "nm", "modulus": "GPa"}
@@ -45,7 +45,7 @@ def maps_figure(results: Sequence[Result], quantity: str, *, scheme: Scheme) -> 
         rows=1,
         cols=len(shown),
         horizontal_spacing=0.04,
-        subplot_titles=[_short(result) for result, _ in shown],
+        subplot_titles=short_names([result for result, _ in shown]),
     )
     for column, (_, (grid, values)) in enumerate(shown, start=1):
         grid, values, _s = averaged(grid, values, most=256)
@@ -85,7 +85,7 @@ def distribution_figure(results: Sequence[Result], quantity: str, *, scheme: Sch
     """Distribution of all points of each sample; points of one crystal are not independent."""
     figure = go.Figure(layout={"template": template(scheme)})
     colour = MODALITY_COLOUR["xray" if quantity == "a_sc" else "afm"]
-    for result in results:
+    for name, result in zip(short_names(results), results, strict=True):
         found = quantity_map(result, quantity)
         if found is None:
             continue
@@ -94,7 +94,7 @@ def distribution_figure(results: Sequence[Result], quantity: str, *, scheme: Sch
         hollow = is_open(result)
         figure.add_trace(
             go.Violin(
-                x=values[::step].astype(np.float32), name=_short(result), side="positive", points=False,
+                x=values[::step].astype(np.float32), name=name, side="positive", points=False,
                 width=1.6,
                 line={"color": colour, "width": 1.5}, meanline={"visible": True}, hoverinfo="skip",
                 fillcolor="rgba(0,0,0,0)" if hollow else translucent(colour, 0.3), showlegend=False,
@@ -114,8 +114,3 @@ def quantity_map(result: Result, quantity: str) -> tuple[PixelGrid, Array] | Non
         field = result.afm[0]
         return field.grid, np.where(field.status == AFM_STATUS.index("ok"), field.modulus_gpa, np.nan)
     return None
-
-
-def _short(result: Result) -> str:
-    title = result.title or result.sample_id
-    return title if len(title) <= 32 else title[:31] + "…"

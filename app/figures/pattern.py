@@ -13,7 +13,7 @@ from app.figures.png import Pixels, grey
 from app.figures.theme import XRAY, Scheme, template, translucent, with_unit
 
 PATTERN_VIEWS = ("detector", "polar", "q")
-THUMBNAIL_PX = 64
+THUMBNAIL_PX = 96
 N_PHI = 180
 SCALE = "cividis"
 DIFFERENCE_SCALE = "RdBu_r"

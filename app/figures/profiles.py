@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import plotly.graph_objects as go
@@ -35,10 +35,10 @@ def coprofile(
     modality; several are told apart by symbol (filled for diffusion, open for evaporation) and dash.
     """
     figure = go.Figure(layout={"template": template(scheme)})
-    several = len(results) > 1
+    names = short_names(results)
     for number, result in enumerate(results):
         style = {"dash": DASHES[number % len(DASHES)], "open": is_open(result)}
-        prefix = f"{result.title or result.sample_id}: " if several else ""
+        prefix = f"{names[number]}: " if len(results) > 1 else ""
         for profile in _profiles(result, "xray", "a_sc", coordinate):
             _add_line(figure, profile, f"{prefix}X-ray ⟨a<sub>SC</sub>⟩", band=band, axis="y", **style)
         _add_regions(figure, result, f"{prefix}SEM 1/δk", coordinate=coordinate, is_open=style["open"])
@@ -74,12 +74,13 @@ def modulus_profiles(
 ) -> go.Figure:
     """E of several samples along one coordinate."""
     figure = go.Figure(layout={"template": template(scheme)})
+    names = short_names(results)
     for number, result in enumerate(results):
         for profile in _profiles(result, "afm", "modulus", coordinate):
             _add_line(
                 figure,
                 profile,
-                result.title or result.sample_id,
+                names[number],
                 band=band,
                 axis="y",
                 dash=DASHES[number % len(DASHES)],
@@ -92,6 +93,21 @@ def modulus_profiles(
         showlegend=True,
     )
     return figure
+
+
+def short_names(results: Sequence[Result]) -> list[str]:
+    """The shortest words that tell samples apart: method, composition, both, title, or else the id."""
+    ways: tuple[Callable[[Result], str], ...] = (
+        lambda result: result.method,
+        lambda result: result.composition,
+        lambda result: f"{result.composition} {result.method}".strip(),
+        lambda result: result.title if len(result.title) <= 40 else "",
+    )
+    for way in ways:
+        names = [way(result) for result in results]
+        if all(names) and len(set(names)) == len(names):
+            return names
+    return [result.sample_id for result in results]
 
 
 def is_open(result: Result) -> bool:

@@ -89,11 +89,11 @@ def layout(s: str | list[str] = "", **query: object) -> Component:
             *notes,
             html.Div(
                 [
-                    _profile_panel(lattice, "compare-lattice", "Lattice along s", coordinate, band),
+                    _profile_panel(results, lattice, coordinate, band),
                     parts.panel(
                         "Modulus along s",
                         parts.graph("compare-modulus", modulus, label="Modulus of all samples along s"),
-                        actions=parts.picture_buttons("compare-modulus", "compare_modulus"),
+                        actions=_actions(results, "profiles", "compare-modulus"),
                     ),
                 ],
                 className="compare-row",
@@ -104,14 +104,14 @@ def layout(s: str | list[str] = "", **query: object) -> Component:
                         "Maps in one colour range",
                         parts.graph("compare-maps", maps, label="Maps of all samples in one colour range"),
                         controls=[parts.select("q", asked.get("q", ""), QUANTITIES, label="Quantity")],
-                        actions=parts.picture_buttons("compare-maps", "compare_maps"),
+                        actions=_actions(results, "xray_maps", "compare-maps"),
                     ),
                     parts.panel(
                         "Distributions",
                         parts.graph(
                             "compare-distributions", distributions, label="Distributions of all samples"
                         ),
-                        actions=parts.picture_buttons("compare-distributions", "compare_distributions"),
+                        actions=_actions(results, "xray_maps", "compare-distributions"),
                     ),
                 ],
                 className="compare-row",
@@ -122,17 +122,33 @@ def layout(s: str | list[str] = "", **query: object) -> Component:
     )
 
 
-def _profile_panel(figure: go.Figure, name: str, title: str, coordinate: str, band: str) -> Component:
+def _profile_panel(results: Sequence[Result], figure: go.Figure, coordinate: str, band: str) -> Component:
     return parts.panel(
-        title,
-        parts.graph(name, figure, label="Lattice constants of all samples along s", testid="coprofile"),
+        "Lattice along s",
+        parts.graph(
+            "compare-lattice", figure, label="Lattice constants of all samples along s", testid="coprofile"
+        ),
         controls=[
             parts.switch("c", coordinate, COORDINATES, label="Coordinate"),
             html.Span("band", className="control-name"),
             parts.switch("band", band, BANDS, label="Bands"),
         ],
-        actions=parts.picture_buttons(name, "compare_lattice"),
+        actions=_actions(results, "profiles", "compare-lattice"),
     )
+
+
+def _actions(results: Sequence[Result], table: str, graph_id: str) -> list[Component]:
+    """What leaves with a figure of several samples: their table, PNG, SVG."""
+    query = "&".join(f"s={result.sample_id}" for result in results)
+    name = f"compare_{table}.csv"
+    link = html.A(
+        "CSV",
+        href=f"/compare/{table}.csv?{query}",
+        download=name,
+        className="action",
+        **{"data-testid": f"csv-{table}", "aria-label": f"Download {name}"},
+    )
+    return [link, *(parts.picture_buttons(graph_id, graph_id.replace("-", "_")) if graph_id else [])]
 
 
 def _choice_of_samples(results: Sequence[Result]) -> Component:
@@ -216,6 +232,7 @@ def _numbers_panel(results: Sequence[Result]) -> Component:
             role="region",
             **{"aria-label": "Numbers of all samples"},
         ),
+        actions=_actions(results, "numbers", ""),
     )
 
 

@@ -38,7 +38,7 @@ def select(name: str, value: str, options: Sequence[tuple[str, str]], *, label: 
         data=[{"value": key, "label": text} for key, text in options],
         allowDeselect=False,
         size="xs",
-        w=132,
+        w="8.25rem",
         comboboxProps={"shadow": "md"},
         **{"aria-label": label},
     )

@@ -59,7 +59,7 @@ def layout(find: str = "", sort: str = "title", **_query: object) -> Component:
                         value=find,
                         placeholder="Filter by name, composition, method",
                         size="xs",
-                        w=260,
+                        w="16.25rem",
                         debounce=150,
                         **{"aria-label": "Filter samples"},
                     ),

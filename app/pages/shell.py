@@ -15,7 +15,7 @@ from app.pages.parts import current_scheme, simulated_badge
 
 __all__ = ["current_scheme", "layout", "register"]
 
-HEADER_HEIGHT = 48
+HEADER_HEIGHT = "3rem"
 SAMPLE_PAGES = (("", "Triptych"), ("/xray", "X-ray"), ("/sem", "SEM"), ("/afm", "AFM"))
 SAMPLE_PATH = re.compile(r"/s/([^/]+)(/[a-z]+)?")
 NAVIGATION = (("/", "Samples"), ("/compare", "Compare"))

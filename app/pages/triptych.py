@@ -287,9 +287,12 @@ def _pattern(sample_id: str, index: int, view: str, shown: str, a: str, b: str, 
         return pattern.radial_figure(curves, scan, scheme=scheme), name
     if wanted and scan.patterns is None:
         return blank("This result does not keep its patterns.", scheme), name
-    frames = [
-        library().pattern(sample_id, index=index, row=row, col=col).astype(float) for row, col in wanted
-    ]
+    try:
+        frames = [
+            library().pattern(sample_id, index=index, row=row, col=col).astype(float) for row, col in wanted
+        ]
+    except TriptychError:
+        return blank("This pattern cannot be read: reduce the sample again.", scheme), name
     counts = scan.average_pattern if not frames else frames[0] - (frames[1] if len(frames) > 1 else 0.0)
     draw = pattern.polar_figure if view == "polar" else pattern.detector_figure
     return draw(counts, scan, scheme=scheme, difference=len(frames) > 1), name

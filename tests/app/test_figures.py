@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+from dataclasses import replace
 
 import numpy as np
 import plotly.graph_objects as go
@@ -279,3 +280,13 @@ def test_no_figure_sets_a_colour_that_depends_on_the_scheme_outside_its_template
         for figure in figures:
             bare = go.Figure(figure).update_layout(template=None).to_json()
             assert not [colour for colour in ink(scheme).values() if colour in bare and colour != "#ffffff"]
+
+
+def test_samples_are_named_by_the_shortest_words_that_tell_them_apart() -> None:
+    first = replace(make_result("one", xray=False, sem=False), title="A", composition="X")
+    other = replace(first, sample_id="two", method="evaporation")
+    assert profiles.short_names([first, other]) == ["diffusion", "evaporation"]
+    third = replace(first, sample_id="three", composition="Y")
+    assert profiles.short_names([first, other, third]) == ["X diffusion", "X evaporation", "Y diffusion"]
+    assert profiles.short_names([first, replace(first, sample_id="two")]) == ["one", "two"]
+    assert profiles.short_names([first, replace(first, sample_id="b", title="B")]) == ["A", "B"]
