@@ -19,6 +19,9 @@ BITSHUFFLE = 32008
 """The filter's registered number."""
 
 
+MAX_BLOCK_BYTES = 2**20
+
+
 def open_file(path: Path | str) -> h5py.File:
     """A file for reading that names no other file; raises ResultError where it does, or is no HDF5 file."""
     try:
@@ -83,10 +86,12 @@ def _refuse_ways_out(file: h5py.File, name: str) -> None:
 
 def _check_packing(dataset: h5py.Dataset, row: int, col: int) -> None:
     """Raise LayoutError where the bitshuffle filter, which trusts lengths, would read past a frame's end."""
-    if str(BITSHUFFLE) not in dataset._filters:
+    plan = dataset.id.get_create_plist()
+    filters = [plan.get_filter(number)[0] for number in range(plan.get_nfilters())]
+    if BITSHUFFLE not in filters:
         return
-    if dataset.chunks != (1, 1, *dataset.shape[2:]) or len(dataset._filters) != 1:
-        raise LayoutError(f"packed frames in chunks of {dataset.chunks}")
+    if dataset.chunks != (1, 1, *dataset.shape[2:]) or filters != [BITSHUFFLE]:
+        raise LayoutError(f"packed frames in chunks of {dataset.chunks} with filters {filters}")
     if dataset.id.get_chunk_info_by_coord((row, col, 0, 0)).byte_offset is None:
         return
     filter_mask, packed = dataset.id.read_direct_chunk((row, col, 0, 0))
@@ -98,7 +103,8 @@ def _walk_blocks(packed: bytes, elements: int, item_bytes: int) -> None:
     """Whether 12 bytes of header, the blocks with their lengths and the rest fill a packed frame exactly."""
     total, block_bytes = int.from_bytes(packed[:8], "big"), int.from_bytes(packed[8:12], "big")
     block = block_bytes // item_bytes
-    if total != elements * item_bytes or block < 8 or block % 8 or block * item_bytes != block_bytes:
+    sane = block_bytes <= MAX_BLOCK_BYTES and block >= 8 and block % 8 == 0
+    if total != elements * item_bytes or not sane or block * item_bytes != block_bytes:
         raise LayoutError(f"a packed frame of {total} bytes in blocks of {block_bytes}")
     at = 12
     for _ in range(-(-(elements - elements % 8) // block)):
