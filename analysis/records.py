@@ -171,7 +171,8 @@ class Coordinate:
 
 @dataclass(frozen=True, kw_only=True)
 class DetectorGeometry:
-    """Where the detector stands. ``beam_center_px`` is (column, row), pixel centres at integers.
+    """Where the detector stands. ``beam_center_px`` is (column, row), pixel centres at integers;
+    ``pixel_size_um`` is (along a row, along a column), that is (x, y).
 
     ``rotations_rad`` are pyFAI's rot1, rot2, rot3 (zero without a .poni). ``sources`` says for each of
     ``wavelength_nm``, ``distance_mm``, ``beam_center_px``, ``pixel_size_um`` where it was taken from.
