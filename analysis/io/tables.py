@@ -27,7 +27,7 @@ from analysis.io.table_columns import (
 from analysis.records import Result
 
 SUMMARY_NAME = "summary.json"
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\n")
 MAX_INPUTS_SHOWN = 20
 
 COMMON_LINES = (
@@ -148,4 +148,8 @@ def _safe_comment(line: str) -> str:
 
 
 def _guarded(cell: object) -> object:
-    return f"'{cell}" if isinstance(cell, str) and cell.startswith(FORMULA_STARTS) else cell
+    """Text as it may stand in a cell; a lone carriage return would end the row, so it is a line feed."""
+    if not isinstance(cell, str):
+        return cell
+    text = cell.replace("\r\n", "\n").replace("\r", "\n")
+    return f"'{text}" if text.startswith(FORMULA_STARTS) else text
