@@ -143,14 +143,12 @@ def test_no_text_becomes_a_formula_and_none_is_lost(text: str) -> None:
     made = FIELD_ALONE
     field = dataclasses.replace(made.afm[0], file_path=text, crystal=text)
     hostile = dataclasses.replace(made, afm=(field,), title=text, sample_id="x")
-    written = table_csv(hostile, "afm_summary")
-    assert all(
-        line.startswith("# ") and "," not in line for line in written.split("\nsample,")[0].split("\n")
-    )
-    cell = next(csv.DictReader(io.StringIO("sample," + written.split("\nsample,")[1])))["file"]
-    assert not cell.startswith(("=", "+", "-", "@", "\t", "\r"))
-    plain = cell[1:] if text.startswith(("=", "+", "-", "@", "\t", "\r")) else cell
-    assert plain.replace("\r\n", "\n").replace("\r", "\n") == text.replace("\r\n", "\n").replace("\r", "\n")
+    above, below = table_csv(hostile, "afm_summary").split("\nsample,")
+    assert all(line.startswith("# ") and "," not in line for line in above.split("\n"))
+    cell = next(csv.DictReader(io.StringIO("sample," + below, newline="")))["file"]
+    meant = text.replace("\r\n", "\n").replace("\r", "\n")
+    assert not cell.startswith(("=", "+", "-", "@", "\t", "\r", "\n"))
+    assert (cell[1:] if meant.startswith(("=", "+", "-", "@", "\t", "\n")) else cell) == meant
 
 
 FIELD_ALONE = make_result(size=5, xray=False, sem=False)
@@ -190,8 +188,8 @@ def test_the_summary_holds_numbers_lists_and_nulls(result: Result, tmp_path: Pat
         "value": pytest.approx(12.32), "err": 0.02, "sys": 0.04, "std": 0.3, "n": 30, "unit": "nm",
     }  # fmt: skip
     for name in (
-        "a_sc_centre", "a_sc_change", "a_sc_gradient_per_um", "a_sc_gradient_per_s", "gamma", "psi", "modulus",
-        "modulus_median", "modulus_mad", "modulus_gradient_per_s",
+        "a_sc_centre", "a_sc_change", "a_sc_gradient_per_um", "a_sc_gradient_per_s", "gamma", "psi",
+        "modulus", "modulus_median", "modulus_mad", "modulus_gradient_per_s",
     ):  # fmt: skip
         assert set(summary[name]) == {"value", "err", "sys", "std", "n", "unit"}
     assert [at["name"] for at in summary["positions"]] == ["Pos1", "Pos2", "Pos3", "Pos4", "Pos5"]
