@@ -47,7 +47,7 @@ class Seen:
     def of(cls, field: AfmReduction, view: dict[str, str]) -> Seen:
         """What an address asks for; the saved line's own sampling where it says nothing."""
         drawn = drawn_lines(field, view.get("d"))
-        known = [line.name for line in field.lines] + [drawn_name(n) for n in range(len(drawn))]
+        known = [line.name for line in saved_lines(field)] + [drawn_name(n) for n in range(len(drawn))]
         wanted = view.get("l") or ""
         key = wanted if wanted in known else known[0] if known else ""
         saved = next((line for line in field.lines if line.name == key), None)
@@ -69,7 +69,7 @@ class Seen:
     @property
     def lines(self) -> list[tuple[str, Ends]]:
         """Name and ends in um of every line."""
-        saved = [(line.name, line.ends_um) for line in self.field.lines]
+        saved = [(line.name, line.ends_um) for line in saved_lines(self.field)]
         return saved + [(drawn_name(number), ends) for number, ends in enumerate(self.drawn)]
 
     @property
@@ -77,7 +77,7 @@ class Seen:
         """The lines as choices."""
         saved = [
             (line.name, f"{line.name}, {SOURCE_TEXT.get(line.source, line.source)}")
-            for line in self.field.lines
+            for line in saved_lines(self.field)
         ]
         drawn = [(drawn_name(number), f"{drawn_name(number)}, drawn") for number in range(len(self.drawn))]
         return saved + drawn or [("", "none")]
@@ -103,6 +103,11 @@ class Seen:
         """Where the line's CSV is."""
         query = {"l": self.key, "cv": self.convention, "t": self.thickness_px, "d": as_text(self.drawn)}
         return f"/csv/{sample_id}/afm/{self.field.index}/line.csv?{urlencode(query)}"
+
+
+def saved_lines(field: AfmReduction) -> list[AfmLine]:
+    """The lines that came with a field, each once: the reduction holds a line once for each sampling."""
+    return list({line.name: line for line in reversed(field.lines)}.values())[::-1]
 
 
 def measured_along(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 from dash import Dash, dcc
@@ -12,6 +13,8 @@ from flask.testing import FlaskClient
 
 from app.figures.theme import GRAPH_CONFIG
 from app.pages import compare, samples, shell, triptych
+from app.pages.afm_line import saved_lines
+from tests.synthetic_result import make_result
 
 ADDRESSES = {
     "/": "app.pages.samples",
@@ -132,3 +135,12 @@ def test_the_scheme_is_that_of_the_cookie(app: Dash) -> None:
     for cookie, scheme in (("dark", "dark"), ("light", "light"), ('"><script>', "light")):
         with app.server.test_request_context("/", headers={"Cookie": f"triptych-theme={cookie}"}):
             assert shell.current_scheme() == scheme
+
+
+def test_a_line_that_was_sampled_twice_is_offered_once() -> None:
+    field = make_result("dif", xray=False, sem=False).afm[0]
+    first = field.lines[0]
+    again = replace(first, convention="exact" if first.convention == "gwyddion" else "gwyddion")
+    names = [line.name for line in saved_lines(replace(field, lines=(first, again, *field.lines[1:])))]
+    assert names == [line.name for line in field.lines]
+    assert len(set(names)) == len(names)
