@@ -28,6 +28,10 @@ NEGLIGIBLE_COVERAGE = 1e-3
 A_AL_VARIATION_NM = 2e-4
 
 
+MARGIN = 1.3
+"""A grid of few points spans this many times the crystal's width as displayed."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Scan:
     """Grid of scan points (rows, cols) with its step in um, and the crystal on it."""
@@ -38,8 +42,15 @@ class Scan:
 
     @classmethod
     def of_preset(cls, preset: XrayPreset, *, shape: tuple[int, int]) -> Scan:
-        """The preset's field in ``shape`` points; positions count from the centre of the first cell."""
-        step = round(preset.step_um * preset.shape[1] / shape[1], 3)
+        """The preset's own grid, or ``shape`` points over the crystal and a margin around it.
+
+        Positions count from the centre of the first cell.
+        """
+        step = preset.step_um
+        if shape != preset.shape:
+            turn = np.radians(preset.rotation_deg)
+            across = 2.0 * max(preset.half_sides_um) * (abs(np.cos(turn)) + abs(np.sin(turn)))
+            step = round(min(MARGIN * across, step * preset.shape[1]) / shape[1], 3)
         centre = tuple(
             0.5 * (n - 1) * step + offset for n, offset in zip(shape[::-1], preset.offset_um, strict=True)
         )

@@ -39,10 +39,10 @@ class Extent:
 
 EXTENTS: dict[str, Extent] = {
     "small": Extent(
-        points=12,
+        points=15,
         whole_detector=False,
         background_frames=8,
-        frames_per_file=100,
+        frames_per_file=120,
         sem=SemFrame(rows=312, columns=2048, bar_rows=32),
         afm_pixels=128,
     ),

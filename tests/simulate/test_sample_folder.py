@@ -12,7 +12,7 @@ from analysis.simulate import PRESETS, simulate_sample
 from analysis.simulate.samples import main
 from tests.simulate.reading import described, truth_attributes
 
-LIMIT_BYTES = 12_000_000
+LIMIT_BYTES = 20_000_000
 
 
 def digests(folder: Path) -> dict[str, str]:
@@ -36,7 +36,7 @@ def test_the_same_seed_gives_the_same_bytes_with_one_worker_and_with_three(
     simulate_sample(tmp_path / "one", workers=1, progress=lambda done, total: calls.append((done, total)))
     simulate_sample(tmp_path / "three", workers=3)
     assert digests(tmp_path / "one") == digests(tmp_path / "three") == digests(diffusion)
-    frames = 12 * 12 + 8
+    frames = 15 * 15 + 8
     assert calls == [(n, frames + 2) for n in range(1, frames + 3)]
 
 
