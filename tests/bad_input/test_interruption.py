@@ -49,10 +49,9 @@ def reference(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_number_of_workers_changes_no_bit(tiny: Path, reference: Path, tmp_path: Path) -> None:
-    for workers in ("2", "3"):
-        outcome = triptych("reduce", tiny, "--out", tmp_path / workers, "--workers", workers)
-        assert outcome.code == 0, outcome.stderr
-        assert differing(reference, tmp_path / workers / "tiny.h5") == []
+    outcome = triptych("reduce", tiny, "--out", tmp_path, "--workers", "3")
+    assert outcome.code == 0, outcome.stderr
+    assert differing(reference, tmp_path / "tiny.h5") == []
 
 
 def test_a_current_result_is_left_alone(tiny: Path, reference: Path) -> None:

@@ -6,7 +6,6 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-import gwyfile
 import numpy as np
 from gwyfile.objects import GwyContainer, GwyDataField, GwySIUnit
 
@@ -24,7 +23,14 @@ SETUP = generator.Setup(
 )
 CRYSTAL = generator.Crystal(centre_um=(-2.1, 1.75), half_um=(1.6, 1.4), turn_deg=8.0)
 
-AFM_TOML = """
+IMAGES_TOML = """
+[[sem]]
+image = "oblique.tif"
+pixel_size_nm = 1.1
+edge_nm = [0.0, 230.0]
+center_nm = [616.0, 230.0]
+rois = [{label = "only", x_nm = 20, y_nm = 20, size_nm = 180}]
+
 [[afm]]
 file = "map.gwy"
 """
@@ -47,15 +53,16 @@ def write_gwy(path: Path) -> None:
             si_unit_xy=GwySIUnit(unitstr="m"),
             si_unit_z=GwySIUnit(unitstr=unit),
         )
-    gwyfile.objects.GwyContainer.tofile(container, str(path))
+    container.tofile(str(path))
 
 
 def write_tiny_sample(folder: Path) -> None:
     """All three modalities, each with a small file."""
-    generator.write_sample(folder, setup=SETUP, crystal=CRYSTAL)
+    folder.mkdir(parents=True)
+    generator.write_xray(folder, SETUP, CRYSTAL)
+    generator.write_oblique(folder / "oblique.tif")
     write_gwy(folder / "map.gwy")
-    with (folder / "sample.toml").open("a", encoding="utf-8") as file:
-        file.write(AFM_TOML)
+    (folder / "sample.toml").write_text(generator.xray_toml(SETUP) + IMAGES_TOML, encoding="utf-8")
 
 
 @dataclass(frozen=True)

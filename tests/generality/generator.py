@@ -355,15 +355,8 @@ center_nm = [616.0, 230.0]
 """
 
 
-def write_sample(
-    folder: Path, *, setup: Setup | None = None, crystal: Crystal | None = None
-) -> dict[str, np.ndarray]:
-    """The whole sample without AFM, with its sample.toml; gives the truth of the scan."""
-    setup, crystal = setup or Setup(), crystal or Crystal()
-    folder.mkdir(parents=True)
-    truth = write_xray(folder, setup, crystal)
-    write_square_strips(folder / "strips.tif")
-    write_oblique(folder / "oblique.tif")
+def xray_toml(setup: Setup) -> str:
+    """Head of the sample file and its block of the scan."""
     xray = XRAY_TOML.format(
         rows=setup.points[0],
         cols=setup.points[1],
@@ -371,6 +364,15 @@ def write_sample(
         fast=setup.step_um[1],
         serpentine=str(setup.serpentine).lower(),
     )
-    head = 'format = 1\ntitle = "An oblique crystal"\nmethod = "diffusion"\nsimulated = true\n'
-    (folder / "sample.toml").write_text(head + xray + SEM_TOML, encoding="utf-8")
+    return 'format = 1\ntitle = "An oblique crystal"\nmethod = "diffusion"\nsimulated = true\n' + xray
+
+
+def write_sample(folder: Path) -> dict[str, np.ndarray]:
+    """The whole sample, without AFM, with its sample.toml; gives the truth of the scan."""
+    setup = Setup()
+    folder.mkdir(parents=True)
+    truth = write_xray(folder, setup, Crystal())
+    write_square_strips(folder / "strips.tif")
+    write_oblique(folder / "oblique.tif")
+    (folder / "sample.toml").write_text(xray_toml(setup) + SEM_TOML, encoding="utf-8")
     return truth
