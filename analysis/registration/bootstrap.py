@@ -13,15 +13,20 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 from scipy import fft
+from scipy.stats import norm
+from scipy.stats import t as student_t
 
 from analysis.records import Array
 
 Indices = npt.NDArray[np.int64]
 
+CONFIDENCE = 0.95
+NORMAL_BAND = float(norm.ppf(0.5 + 0.5 * CONFIDENCE))
+
 MAX_CELLS = 48
 """A map with more points a side is averaged down before its blocks are drawn."""
 
-DRAWS, SHIFTS = 320, 16
+DRAWS, SHIFTS = 192, 16
 SEED = 19790126
 BLOCK_PER_LENGTH = 2.5
 """Side of a block over the correlation length."""
@@ -60,6 +65,11 @@ class Field:
     def freedom(self) -> float:
         """Blocks that the trend leaves free, at least ``MIN_FREEDOM``."""
         return max(MIN_FREEDOM, self.blocks - self.lost)
+
+    @property
+    def band(self) -> float:
+        """Half width of a 95 % band over the standard error: Student's t for the free blocks."""
+        return float(student_t.ppf(0.5 + 0.5 * CONFIDENCE, self.freedom))
 
 
 def noise_field(residual: Array, *, lost: int) -> Field:

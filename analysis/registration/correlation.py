@@ -16,6 +16,7 @@ from analysis.registration.gradient import line_of_few
 DRAWS = 2000
 SEED = 18960101
 CONFIDENCE = 0.95
+LARGEST_R = 1.0 - 1e-12
 MIN_PAIRS = 3
 SIGNIFICANT = 3.0
 """A slope is a divisor only where it is so many sigma from nothing."""
@@ -93,8 +94,10 @@ def _interval(x: Array, y: Array, x_err: Array, y_err: Array) -> tuple[float, fl
     norm = np.sqrt(np.sum(dx**2, axis=1) * np.sum(dy**2, axis=1))
     if not np.all(norm > 0.0):
         return float("nan"), float("nan")
-    r = np.sum(dx * dy, axis=1) / norm
-    low, high = np.quantile(r, [0.5 - 0.5 * CONFIDENCE, 0.5 + 0.5 * CONFIDENCE])
+    # Redrawn pairs are noisier than the pairs themselves, so r is lower on the whole: only the width counts.
+    z = np.arctanh(np.clip(np.sum(dx * dy, axis=1) / norm, -LARGEST_R, LARGEST_R))
+    centre = np.arctanh(np.clip(pearson(x, y), -LARGEST_R, LARGEST_R)) - np.median(z)
+    low, high = np.tanh(np.quantile(z + centre, [0.5 - 0.5 * CONFIDENCE, 0.5 + 0.5 * CONFIDENCE]))
     return float(low), float(high)
 
 

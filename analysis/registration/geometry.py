@@ -92,7 +92,7 @@ def ray_length_um(
     for (x0, y0), (x1, y1) in zip(vertices_um, np.roll(vertices_um, -1, axis=0), strict=True):
         ex, ey, px, py = x1 - x0, y1 - y0, x0 - centre_um[0], y0 - centre_um[1]
         cross = ux * ey - uy * ex
-        with np.errstate(divide="ignore", invalid="ignore"):
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             along = (px * ey - py * ex) / cross
             place = (px * uy - py * ux) / cross
         hit = (cross != 0.0) & (place >= -1e-12) & (place <= 1.0 + 1e-12) & (along > 0.0)

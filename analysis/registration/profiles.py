@@ -7,20 +7,15 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import norm
-from scipy.stats import t as student_t
 
 from analysis.records import Array, Profile
-from analysis.registration.bootstrap import Field, bootstrap_errors, noise_field
+from analysis.registration.bootstrap import NORMAL_BAND, Field, bootstrap_errors, noise_field
 
 Bins = npt.NDArray[np.int64]
 
 BINS = 10
 DEGREE = 3
 """Of the trend along the coordinate: enough for a plateau or a rounded step."""
-
-CONFIDENCE = 0.95
-NORMAL_BAND = float(norm.ppf(0.5 + 0.5 * CONFIDENCE))
 
 MIN_IN_BIN = 3
 """A bin with fewer values has no error of its mean."""
@@ -135,12 +130,7 @@ def mean_errors(values: Array, place: Array, number: Bins) -> tuple[Array, float
     for k in range(BINS):
         chosen = number == k
         functionals.append(np.where(chosen, scale / max(1, int(chosen.sum())), 0.0))
-    return bootstrap_errors(field, np.array(functionals)), band_factor(field)
-
-
-def band_factor(field: Field) -> float:
-    """Half width of the 95 % band over the standard error: Student's t for the field's free blocks."""
-    return float(student_t.ppf(0.5 + 0.5 * CONFIDENCE, field.freedom))
+    return bootstrap_errors(field, np.array(functionals)), field.band
 
 
 def residual_field(values: Array, place: Array, number: Bins) -> tuple[Field, Array]:

@@ -29,8 +29,8 @@ BLUR_PRIOR = 0.3
 MAX_SAMPLED = 700
 """Up to so many points near the edge rectangles are sampled; with more the fit's own error holds."""
 
-BANDS = (24.0, 12.0, 6.0, 3.0)
-"""Half widths in cells of the bands about the edge that many points are fitted in, one after the other."""
+LAST_BAND = 3.0
+"""Half width in cells of the last and narrowest band about the edge that many points are fitted in."""
 
 MAX_EVALUATIONS = 60
 MAX_POINTS = 6000
@@ -126,7 +126,7 @@ def _chebyshev_depth(parameters: Array, coverage: Coverage) -> Array:
 
 def _best_start(coverage: Coverage) -> Array:
     """The best of several least-squares fits that begin at different angles, through a wide blur."""
-    blur = 0.6 * coverage.cell_um + max(coverage.footprint_um)
+    blur = _starting_blur_um(coverage)
     weight = np.clip(coverage.share, 0.0, 1.0)
     cx, cy = np.average(coverage.x_um, weights=weight), np.average(coverage.y_um, weights=weight)
     fits = []
@@ -136,7 +136,20 @@ def _best_start(coverage: Coverage) -> Array:
         half = [np.sqrt(3.0 * np.average(w**2, weights=weight)) for w in (u, v)]
         start = np.array([cx, cy, *np.log(np.maximum(half, 0.5 * coverage.cell_um)), angle])
         fits.append(_least_squares(coverage, start, blur_um=blur, loss="soft_l1", f_scale=0.3))
-    return np.append(min(fits, key=_cost).parameters, 0.0)
+    best = min(fits, key=_cost).parameters
+    starts = [best, _bounding(coverage, float(best[4]))]
+    refined = [_least_squares(coverage, p, blur_um=blur, loss="arctan", f_scale=0.3) for p in starts]
+    return np.append(min(refined, key=_cost).parameters, 0.0)
+
+
+def _bounding(coverage: Coverage, angle: float) -> Array:
+    """Parameters of the rectangle about all covered points: a missing corner does not shrink it."""
+    on = coverage.share > 0.5
+    u, v = own_axes(coverage.x_um[on], coverage.y_um[on], centre_um=(0.0, 0.0), angle_rad=angle)
+    (u0, u1), (v0, v1) = (np.percentile(values, [1.0, 99.0]) for values in (u, v))
+    mid_u, mid_v, cos, sin = 0.5 * (u0 + u1), 0.5 * (v0 + v1), np.cos(angle), np.sin(angle)
+    half = np.maximum([0.5 * (u1 - u0), 0.5 * (v1 - v0)], 0.5 * coverage.cell_um)
+    return np.array([mid_u * cos - mid_v * sin, -mid_u * sin - mid_v * cos, *np.log(half), angle])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -218,9 +231,9 @@ def _from_optimum(coverage: Coverage, start: Array) -> FittedRectangle:
     The loss levels off, so a missing corner or a hole weighs no more than the length of edge that it takes.
     """
     found = start[:5]
-    for cells in BANDS:
-        blur = max(cells / 3.0 * coverage.cell_um, *coverage.footprint_um)
-        near = coverage.near(np.append(found, 0.0), cells * coverage.cell_um).thinned(MAX_POINTS)
+    for band in _bands(coverage, start):
+        blur = max(band / 3.0, *coverage.footprint_um)
+        near = coverage.near(np.append(found, 0.0), band).thinned(MAX_POINTS)
         fit = _least_squares(near, found, blur_um=blur, loss="arctan", f_scale=0.3)
         found = fit.parameters
     mean = (found[0], found[1], float(np.exp(found[2])), float(np.exp(found[3])), found[4])
@@ -231,6 +244,22 @@ def _from_optimum(coverage: Coverage, start: Array) -> FittedRectangle:
     left_over = float(np.mean(fit.residuals**2))
     # A third of a cell is what an edge in line with the grid leaves open.
     return _normal(mean, float(np.hypot(np.sqrt(left_over * place), coverage.cell_um / 3.0)))
+
+
+def _bands(coverage: Coverage, start: Array) -> list[float]:
+    """Half widths in um: from what the start may be off, but never over the middle, halved to the last."""
+    off = 3.0 * _starting_blur_um(coverage.thinned(MAX_STARTING))
+    width = min(off, 0.5 * float(np.exp(start[2:4].min())))
+    last = LAST_BAND * coverage.cell_um
+    bands = []
+    while width > last:
+        bands.append(width)
+        width *= 0.5
+    return [*bands, last]
+
+
+def _starting_blur_um(coverage: Coverage) -> float:
+    return 0.6 * coverage.cell_um + max(coverage.footprint_um)
 
 
 def _normal(mean: tuple[float, ...], error_um: float) -> FittedRectangle:
