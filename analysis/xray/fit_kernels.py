@@ -64,35 +64,23 @@ def gather(
     rows, cols = counts.shape
     found, saturated = 0, 0
     beam_col, beam_row, step = place
+    peaks = np.empty((2, 4))
     for k in range(2):
-        q0, phi0 = parameters[N_FAMILY * k], parameters[N_FAMILY * k + 1]
-        s, p = math.exp(parameters[N_FAMILY * k + 2]), math.exp(parameters[N_FAMILY * k + 3])
-        j = 1 - k
-        q1, phi1 = parameters[N_FAMILY * j], parameters[N_FAMILY * j + 1]
-        s1, p1 = math.exp(parameters[N_FAMILY * j + 2]), math.exp(parameters[N_FAMILY * j + 3])
+        peaks[k, 0], peaks[k, 1] = parameters[N_FAMILY * k], parameters[N_FAMILY * k + 1]
+        peaks[k, 2] = math.exp(parameters[N_FAMILY * k + 2])
+        peaks[k, 3] = math.exp(parameters[N_FAMILY * k + 3])
+    for k in range(2):
+        q0, phi0, s, p = peaks[k]
         half = min(reach * p, 0.5 * math.pi)
         near, far = max(0.0, q0 - reach * s) / step, (q0 + reach * s) / step
         for sign in (1.0, -1.0):
             row_lo, row_hi, col_lo, col_hi = _sector_box(beam_row, beam_col, sign, phi0, half, near, far)
             for row in range(max(0, row_lo), min(rows, row_hi + 1)):
                 for col in range(max(0, col_lo), min(cols, col_hi + 1)):
-                    if not usable[row, col]:
+                    if not usable[row, col] or sign * math.cos(phi[row, col] - phi0) <= 0.0:
                         continue
-                    u = (q[row, col] - q0) / s
-                    if abs(u) > reach:
-                        continue
-                    if sign * math.cos(phi[row, col] - phi0) <= 0.0:
-                        continue
-                    v = axial(phi[row, col] - phi0) / p
-                    if abs(v) > reach:
-                        continue
-                    own = u * u + v * v
-                    u1 = (q[row, col] - q1) / s1
-                    v1 = axial(phi[row, col] - phi1) / p1
-                    other = u1 * u1 + v1 * v1
-                    if abs(u1) <= reach and abs(v1) <= reach and (other < own or (other == own and k == 1)):
-                        continue
-                    if _belongs_elsewhere(q[row, col], phi[row, col], own, s, p, others):
+                    own = _own_distance(q[row, col], phi[row, col], peaks, k, reach)
+                    if own < 0.0 or _belongs_elsewhere(q[row, col], phi[row, col], own, s, p, others):
                         continue
                     count = counts[row, col]
                     if count >= limit:
@@ -109,6 +97,28 @@ def gather(
                     family[found] = k
                     found += 1
     return found, saturated
+
+
+@njit(cache=True, nogil=True)
+def _own_distance(q: float, phi: float, peaks: Array, k: int, reach: float) -> float:
+    """Squared distance to peak ``k`` in its widths; -1 beyond ``reach`` or where the other peak is nearer.
+
+    ``peaks`` (2, 4): q, phi and their widths.
+    """
+    own = 0.0
+    for j in (k, 1 - k):
+        u = abs(q - peaks[j, 0]) / peaks[j, 2]
+        v = abs(axial(phi - peaks[j, 1])) / peaks[j, 3]
+        within = u <= reach and v <= reach
+        if j == k:
+            if not within:
+                return -1.0
+            own = u * u + v * v
+        elif within:
+            other = u * u + v * v
+            if other < own or (other == own and k == 1):
+                return -1.0
+    return own
 
 
 @njit(cache=True, nogil=True)

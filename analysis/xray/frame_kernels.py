@@ -202,13 +202,21 @@ def fit_frame(
     _conclude(
         pixels, family, count, parameters, background_share, place[2], deviance_table, free, fisher, row
     )
-    if row[STATUS] == OK and not (code == CONVERGED and _inside(free, parameters)):
-        row[STATUS] = NO_CONVERGENCE
-    if saturated > 0 and row[STATUS] == OK:
-        row[STATUS] = SATURATED_STATUS
+    if row[STATUS] == OK:
+        row[STATUS] = _verdict(row, code == CONVERGED and _inside(free, parameters), saturated)
+
+
+@njit(cache=True, nogil=True)
+def _verdict(row: Array, converged: bool, saturated: int) -> int:
+    """Status of a fit that found peaks: what stands against it, the gravest first."""
+    if not converged:
+        return NO_CONVERGENCE
+    if saturated > 0:
+        return SATURATED_STATUS
     weaker = min(row[SIGNAL], row[SIGNAL + 1])
-    if row[STATUS] == OK and row[UNEXPLAINED] > max(AMBIGUOUS_LEAST, AMBIGUOUS_SHARE * weaker):
-        row[STATUS] = AMBIGUOUS
+    if row[UNEXPLAINED] > max(AMBIGUOUS_LEAST, AMBIGUOUS_SHARE * weaker):
+        return AMBIGUOUS
+    return OK
 
 
 @njit(cache=True, nogil=True)

@@ -81,45 +81,24 @@ def point_maps(
     carries = np.isin(status, (OK, PARTIAL_BEAM)).ravel()
     cells, own_width, width_err = _cells(rows[carries], setup)
     size, spread = nanocrystal_size_nm or (np.nan, np.nan)
-    shift = _shift(cells, own_width, size_nm=size, spread_nm=spread)
-    seen = np.isfinite(rows[:, INTENSITY])
-
-    def on_grid(values: Array, where: npt.NDArray[np.bool_]) -> Array:
-        full = np.full(rows.shape[0], np.nan)
-        full[where] = values
-        return full.reshape(shape)
-
-    def quantity(name: str, unit: str, values: Array, errors: Array | None = None) -> QuantityMap:
-        return QuantityMap(
-            name=name,
-            unit=unit,
-            values=on_grid(values, carries),
-            errors=None if errors is None else on_grid(errors, carries),
-        )
-
-    background = float(setup.expected.sum())
-    intensity_err = np.sqrt(rows[seen, COUNTED] + setup.background_share * background)
-    good = rows[carries]
+    good, errors = rows[carries], cells.errors
+    fitted: tuple[tuple[str, str, Array, Array | None], ...] = (
+        ("a1", "nm", cells.a1_nm, errors["a1"]),
+        ("a2", "nm", cells.a2_nm, errors["a2"]),
+        ("gamma", "deg", cells.gamma_deg, errors["gamma"]),
+        ("psi", "deg", cells.psi_deg, errors["psi"]),
+        ("a_sc", "nm", cells.a_sc_nm, errors["a_sc"]),
+        ("a_sc_shift", "nm", _shift(cells, own_width, size_nm=size, spread_nm=spread), None),
+        ("q1", "nm^-1", cells.q1_per_nm, errors["q1"]),
+        ("q2", "nm^-1", cells.q2_per_nm, errors["q2"]),
+        ("sigma_q", "nm^-1", own_width.mean(axis=1), width_err),
+        ("photons", "counts", good[:, PHOTONS], None),
+        ("goodness", "", good[:, DEVIANCE] / good[:, EXPECTED_DEVIANCE], None),
+    )
     nothing = np.full(shape, np.nan)
-    errors = cells.errors
     maps = (
-        QuantityMap(
-            name="intensity",
-            unit="counts",
-            values=on_grid(rows[seen, INTENSITY], seen),
-            errors=on_grid(intensity_err, seen),
-        ),
-        quantity("a1", "nm", cells.a1_nm, errors["a1"]),
-        quantity("a2", "nm", cells.a2_nm, errors["a2"]),
-        quantity("gamma", "deg", cells.gamma_deg, errors["gamma"]),
-        quantity("psi", "deg", cells.psi_deg, errors["psi"]),
-        quantity("a_sc", "nm", cells.a_sc_nm, errors["a_sc"]),
-        quantity("a_sc_shift", "nm", shift),
-        quantity("q1", "nm^-1", cells.q1_per_nm, errors["q1"]),
-        quantity("q2", "nm^-1", cells.q2_per_nm, errors["q2"]),
-        quantity("sigma_q", "nm^-1", own_width.mean(axis=1), width_err),
-        quantity("photons", "counts", good[:, PHOTONS]),
-        quantity("goodness", "", good[:, DEVIANCE] / good[:, EXPECTED_DEVIANCE]),
+        _intensity_map(rows, setup, shape),
+        *(_on_grid(name, unit, values, errors_, carries, shape) for name, unit, values, errors_ in fitted),
         QuantityMap(name="a_al", unit="nm", values=nothing, errors=nothing.copy()),
     )
     radial, radial_err = radial_profiles(rings, setup)
@@ -129,6 +108,36 @@ def point_maps(
         fit_parameters=_fit_parameters(rows, carries, cells.swapped).reshape(*shape, -1),
         radial=radial.astype(np.float32).reshape(*shape, -1),
         radial_err=radial_err.astype(np.float32).reshape(*shape, -1),
+    )
+
+
+def _intensity_map(rows: Array, setup: ScanSetup, shape: tuple[int, int]) -> QuantityMap:
+    """Counts above the scaled background of every frame that was seen."""
+    seen = np.isfinite(rows[:, INTENSITY])
+    variance = rows[seen, COUNTED] + setup.background_share * float(setup.expected.sum())
+    return _on_grid("intensity", "counts", rows[seen, INTENSITY], np.sqrt(variance), seen, shape)
+
+
+def _on_grid(
+    name: str,
+    unit: str,
+    values: Array,
+    errors: Array | None,
+    where: npt.NDArray[np.bool_],
+    shape: tuple[int, int],
+) -> QuantityMap:
+    """A map of ``shape`` from values at the points that ``where`` (points,) marks, NaN elsewhere."""
+
+    def spread_out(given: Array) -> Array:
+        full = np.full(where.size, np.nan)
+        full[where] = given
+        return full.reshape(shape)
+
+    return QuantityMap(
+        name=name,
+        unit=unit,
+        values=spread_out(values),
+        errors=None if errors is None else spread_out(errors),
     )
 
 
