@@ -136,11 +136,18 @@
     if (view === "polar") {
       const bins = polarBins(scan, index);
       const values = Array.from(bins.of, (at) => (at < 0 ? null : tile[at]));
-      paint(pen, values, bins.rows, PHI_BINS, 0, 0, wide, high);
+      const all = scan.q[scan.q.length - 1], full = high * all / Math.min(nearest() || all, all);
+      pen.save();
+      clip(pen, 0, 0, wide, high);
+      paint(pen, values, bins.rows, PHI_BINS, 0, high - full, wide, full);
+      pen.restore();
       return;
     }
-    const { rows, cols } = scan.tile, zoom = Math.min(wide / cols, high / rows);
-    const left = (wide - zoom * cols) / 2, top = (high - zoom * rows) / 2;
+    const { rows, cols } = scan.tile, part = viewedPart(scan);
+    const zoom = Math.min(wide / part.width, high / part.height);
+    const left = (wide - zoom * part.width) / 2 - zoom * part.x, top = (high - zoom * part.height) / 2 - zoom * part.y;
+    pen.save();
+    clip(pen, left + zoom * part.x, top + zoom * part.y, zoom * part.width, zoom * part.height);
     paint(pen, tile, rows, cols, left, top, zoom * cols, zoom * rows);
     pen.lineWidth = 1.5 * pen.unit;
     pen.strokeStyle = "#ffffff";
@@ -149,6 +156,29 @@
       pen.arc(left + zoom * x, top + zoom * y, 7 * pen.unit, 0, 2 * Math.PI);
       pen.stroke();
     }
+    pen.restore();
+  }
+
+  function clip(pen, left, top, width, height) {
+    pen.beginPath();
+    pen.rect(left, top, width, height);
+    pen.clip();
+  }
+
+  /* The largest q that the page asks to see, 0 for all. */
+  function nearest() { return parseFloat(canvas().dataset.qMost || "0") || 0; }
+
+  /* The part of a tile to be drawn: all of it, or the square about the beam up to the q that is asked for. */
+  function viewedPart(scan) {
+    const { rows, cols, block, row0, col0 } = scan.tile, most = nearest();
+    if (!most || !scan.geometry) return { x: 0, y: 0, width: cols, height: rows };
+    const { wavelength, distance, pixel, beam } = scan.geometry;
+    const radius = 1000 * distance * Math.tan(2 * Math.asin(most * wavelength / (4 * Math.PI))) / block;
+    const half = [radius / pixel[0], radius / pixel[1]];
+    return {
+      x: (beam[0] - col0 + 0.5) / block - half[0], y: (beam[1] - row0 + 0.5) / block - half[1],
+      width: 2 * half[0], height: 2 * half[1],
+    };
   }
 
   /* Places on the tile of the four first-order peaks that a1, a2, gamma and psi stand for. */
@@ -174,13 +204,13 @@
     return places;
   }
 
-  /* For each (q, phi) bin the tile's pixel at its middle, -1 outside. */
+  /* For each (q, phi) bin the tile's pixel at its middle, -1 outside; q upwards as on the figure. */
   function polarBins(scan, index) {
     if (!atlas.polar.has(index)) {
       const { wavelength, distance, pixel, beam } = scan.geometry, { rows, cols, block, row0, col0 } = scan.tile;
       const height = 48, most = scan.q[scan.q.length - 1], of = new Int32Array(height * PHI_BINS);
       for (let i = 0; i < height; i++) {
-        const q = (i + 0.5) / height * most;
+        const q = (height - i - 0.5) / height * most;
         const radius = 1000 * distance * Math.tan(2 * Math.asin(q * wavelength / (4 * Math.PI)));
         for (let j = 0; j < PHI_BINS; j++) {
           const angle = ((j + 0.5) / PHI_BINS * 360 - 180) * Math.PI / 180;

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 import plotly.graph_objects as go
 
-from analysis.records import AFM_STATUS, AfmLine, AfmReduction
+from analysis.records import AFM_STATUS, AfmLine, AfmReduction, Array
 from app.figures.theme import AFM, CURSOR, Scheme, template, translucent
 
 HEIGHT_COLOUR = "#7d8794"
@@ -14,28 +15,21 @@ HEIGHT_COLOUR = "#7d8794"
 MAX_BARS = 60
 
 
-def line_figure(line: AfmLine, *, scheme: Scheme) -> go.Figure:
-    """h (left axis) and E (right axis) along one line on a common distance axis."""
+def line_figure(line: AfmLine, counted: npt.NDArray[np.bool_] | None = None, *, scheme: Scheme) -> go.Figure:
+    """h (left axis) and E (right axis) along one line on a common distance axis.
+
+    E where ``counted`` (n,) is false, on the substrate or a facet, is dotted and does not set the axis.
+    """
+    counts = np.isfinite(line.s) if counted is None else counted
+    counts = counts if counts.any() else np.full(line.s.shape, True)
+    inside, outside = (np.where(kept, line.modulus_gpa, np.nan) for kept in (counts, ~counts))
     figure = go.Figure(layout={"template": template(scheme)})
-    where = np.column_stack([line.x_um, line.y_um, line.s])
-    place = "<br>x %{customdata[0]:.3f}, y %{customdata[1]:.3f} µm, s %{customdata[2]:.2f}"
-    for values, name, unit, colour, axis in (
-        (line.height_nm, "h", "nm", HEIGHT_COLOUR, "y"),
-        (line.modulus_gpa, "E", "GPa", AFM, "y2"),
-    ):
-        figure.add_trace(
-            go.Scatter(
-                x=line.distance_um,
-                y=values,
-                customdata=where,
-                mode="lines+markers",
-                yaxis=axis,
-                name=f"{name} ({unit})",
-                line={"color": colour, "width": 1.8},
-                marker={"size": 4, "color": colour},
-                hovertemplate=f"{name} %{{y:.4g}} {unit}, d %{{x:.3f}} µm{place}<extra></extra>",
-            )
-        )
+    figure.add_trace(_along(line, line.height_nm, "h", "nm", HEIGHT_COLOUR, axis="y"))
+    figure.add_trace(_along(line, inside, "E", "GPa", AFM, axis="y2"))
+    if np.isfinite(outside).any():
+        figure.add_trace(_along(line, outside, "E not counted", "GPa", AFM, axis="y2", dash="dot"))
+    most = float(np.nanmax(inside)) if np.isfinite(inside).any() else 1.0
+    least = min(float(np.nanmin(inside)), 0.0) if np.isfinite(inside).any() else 0.0
     figure.update_xaxes(title_text="distance along the line (µm)", hoverformat=".3f")
     return figure.update_layout(
         yaxis={"title": {"text": "h (nm)"}, "rangemode": "tozero"},
@@ -44,13 +38,30 @@ def line_figure(line: AfmLine, *, scheme: Scheme) -> go.Figure:
             "overlaying": "y",
             "side": "right",
             "showgrid": False,
-            "rangemode": "tozero",
+            "range": [1.15 * least, 1.15 * most if most > 0 else 1.0],
             "tickmode": "auto",
         },
         margin={"l": 8, "r": 8, "t": 26, "b": 6},
         hovermode="x",
         meta={"line": {"x": line.x_um.tolist(), "y": line.y_um.tolist()}},
         uirevision=line.name,
+    )
+
+
+def _along(
+    line: AfmLine, values: Array, name: str, unit: str, colour: str, *, axis: str, dash: str = "solid"
+) -> go.Scatter:
+    return go.Scatter(
+        x=line.distance_um,
+        y=values,
+        customdata=np.column_stack([line.x_um, line.y_um, line.s]),
+        mode="lines+markers",
+        yaxis=axis,
+        name=f"{name} ({unit})",
+        line={"color": colour, "width": 1.8 if dash == "solid" else 1.2, "dash": dash},
+        marker={"size": 4, "color": colour, "symbol": "circle" if dash == "solid" else "circle-open"},
+        hovertemplate=f"{name} %{{y:.4g}} {unit}, d %{{x:.3f}} µm"
+        "<br>x %{customdata[0]:.3f}, y %{customdata[1]:.3f} µm, s %{customdata[2]:.2f}<extra></extra>",
     )
 
 

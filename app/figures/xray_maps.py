@@ -118,9 +118,15 @@ def limits_of(what: Shown, choice: str, *, by_hand: tuple[float | None, float | 
         middle = float(np.nanmedian(what.values)) if np.isfinite(what.values).any() else 0.0
         return middle - PERIOD_DEG / 2, middle + PERIOD_DEG / 2
     if choice != "hand":
-        return found
+        return _without_repeat(found) if what.key == "psi" else found
     low, high = (given if given is not None else limit for given, limit in zip(by_hand, found, strict=True))
     return (low, high) if low < high and (low > 0 or not what.is_log) else found
+
+
+def _without_repeat(limits: tuple[float, float]) -> tuple[float, float]:
+    """Limits twice as wide, at most half a turn: values fill the middle of a cyclic scale, none twice."""
+    middle, half = (limits[0] + limits[1]) / 2, min(limits[1] - limits[0], PERIOD_DEG / 2)
+    return middle - half, middle + half
 
 
 def map_figure(

@@ -11,13 +11,26 @@ from analysis.records import Array, Position, XrayReduction
 from analysis.xray.geometry import pixel_directions
 from app.figures import pattern
 from app.figures.theme import Scheme, template, translucent
-from app.figures.xray_fit import FAMILY_COLOUR, FAMILY_NAME, Peak, on_detector, on_polar
+from app.figures.xray_fit import FAMILY_COLOUR, FAMILY_NAME, Peak, on_detector, on_polar, pixels_of
 
-STACK = 4.0
+STACK = 10.0
 """Factor between neighbouring curves when they are stacked."""
+
+DECADES = 3.0
+"""Radial profiles are drawn down to this many powers of ten below the lowest maximum."""
+
+NEAR = 2.15
+"""The near view of a pattern ends at this many times the first order: the second order is still in it."""
 
 POSITION_COLOUR = ("#3b6fb6", "#2a9d8f", "#7a9b2e", "#d08c1f", "#d1495b")
 """Pos1 (centre) to Pos5 (edge): seen on light and on dark alike."""
+
+
+def near_q_per_nm(scan: XrayReduction) -> float:
+    """Where the near view ends: beyond the second order of nearly all points, at most all that was kept."""
+    first = np.concatenate([scan.maps[name].values.ravel() for name in ("q1", "q2")])
+    first, last = first[np.isfinite(first)], float(scan.q_per_nm[-1])
+    return min(NEAR * float(np.percentile(first, 95.0)), last) if first.size else last
 
 
 def detector_figure(
@@ -28,13 +41,30 @@ def detector_figure(
     in_q: bool,
     peaks: tuple[Peak, ...] = (),
     difference: bool = False,
+    q_most_per_nm: float | None = None,
 ) -> go.Figure:
-    """Counts (h, w) on the detector with the fit drawn on them, axes in pixels or (``in_q``) in nm^-1."""
+    """Counts (h, w) on the detector with the fit drawn on them, axes in pixels or (``in_q``) in nm^-1.
+
+    ``q_most_per_nm`` ends the view there; without it the whole region is seen.
+    """
     figure = pattern.detector_figure(counts, scan, scheme=scheme, difference=difference)
     if in_q:
         _axes_in_q(figure, scan, counts.shape)
+    if q_most_per_nm is not None:
+        _end_view(figure, scan, q_most_per_nm, in_q=in_q)
     figure.add_traces(on_detector(peaks, scan, in_q=in_q))
-    return figure
+    return figure.update_layout(uirevision=f"detector{in_q}{q_most_per_nm}")
+
+
+def _end_view(figure: go.Figure, scan: XrayReduction, q_most_per_nm: float, *, in_q: bool) -> None:
+    """Show the square about the beam that reaches up to a q."""
+    turns = np.array([180.0, 0.0, -90.0, 90.0])  # left, right, down, up
+    q = np.full(4, q_most_per_nm)
+    x, y = (
+        (q * np.cos(np.radians(turns)), -q * np.sin(np.radians(turns))) if in_q else pixels_of(scan)(q, turns)
+    )
+    figure.update_xaxes(range=[float(x[0]), float(x[1])])
+    figure.update_yaxes(range=[float(y[2]), float(y[3])])
 
 
 def _axes_in_q(figure: go.Figure, scan: XrayReduction, shape: tuple[int, int]) -> None:
@@ -65,10 +95,13 @@ def polar_figure(
     scheme: Scheme,
     peaks: tuple[Peak, ...] = (),
     difference: bool = False,
+    q_most_per_nm: float | None = None,
 ) -> go.Figure:
     """The same counts on axes phi and q with the fit drawn on them."""
     figure = pattern.polar_figure(counts, scan, scheme=scheme, difference=difference)
-    return figure.add_traces(on_polar(peaks))
+    if q_most_per_nm is not None:
+        figure.update_yaxes(range=[0.0, q_most_per_nm])
+    return figure.add_traces(on_polar(peaks)).update_layout(uirevision=f"polar{q_most_per_nm}")
 
 
 def radial_figure(
@@ -105,6 +138,7 @@ def positions_figure(scan: XrayReduction, *, scheme: Scheme, stacked: bool) -> g
     figure.update_yaxes(
         title_text="counts per pixel" + (f", each × {STACK:g}" if stacked else ""),
         type="log",
+        range=_decades(scan.positions, stacked=stacked),
         exponentformat="power",
     )
     return figure.update_layout(
@@ -112,6 +146,16 @@ def positions_figure(scan: XrayReduction, *, scheme: Scheme, stacked: bool) -> g
         legend={"orientation": "v", "x": 1.01, "y": 1, "yanchor": "top"},
         uirevision=f"positions{stacked}",
     )
+
+
+def _decades(positions: Sequence[Position], *, stacked: bool) -> list[float] | None:
+    """Range of a logarithmic axis: from DECADES below the lowest curve's maximum to above the highest."""
+    highest = [float(np.nanmax(one.intensity)) for one in positions if np.isfinite(one.intensity).any()]
+    highest = [most for most in highest if most > 0]
+    if not highest:
+        return None
+    lift = (len(positions) - 1) * np.log10(STACK) if stacked else 0.0
+    return [float(np.log10(min(highest)) - DECADES), float(np.log10(max(highest)) + lift + 0.6)]
 
 
 def _add_position(figure: go.Figure, position: Position, q: Array, factor: float, colour: str) -> None:
@@ -168,13 +212,13 @@ def average_figure(scan: XrayReduction, *, scheme: Scheme, in_q: bool) -> go.Fig
 
 
 def iq_phi_figure(scan: XrayReduction, *, scheme: Scheme, marks: Sequence[float] = ()) -> go.Figure:
-    """I(q, phi) of the averaged pattern, logarithmic; dashed lines at some q."""
+    """I(q, phi) of the averaged pattern, logarithmic over at most DECADES; dotted lines at some q."""
     figure = go.Figure(layout={"template": template(scheme)})
     intensity = scan.polar.intensity.astype(np.float32)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        z = np.log10(np.where(intensity > 0, intensity, np.nan))
-    seen = z[np.isfinite(z)]
-    low, high = (float(limit) for limit in np.percentile(seen, (1.0, 99.8))) if seen.size else (0.0, 1.0)
+    positive = intensity[np.isfinite(intensity) & (intensity > 0)]
+    high = float(np.log10(np.percentile(positive, 99.9))) if positive.size else 0.0
+    low = max(float(np.log10(np.percentile(positive, 1.0))), high - DECADES) if positive.size else -1.0
+    z = np.log10(np.maximum(intensity, np.float32(10.0**low)))
     ticks = [step * 10.0**power for power in range(-4, 8) for step in (1, 3)]
     ticks = [tick for tick in ticks if low <= np.log10(tick) <= high]
     figure.add_trace(

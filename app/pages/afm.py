@@ -272,7 +272,7 @@ def _figures(
     profile = (
         blank("Drag on a map to draw a line.", scheme)
         if line is None
-        else afm_lines.line_figure(line, scheme=scheme)
+        else afm_lines.line_figure(line, seen.counted(), scheme=scheme)
     )
     return maps[0], maps[1], profile
 

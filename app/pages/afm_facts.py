@@ -15,6 +15,8 @@ NAMES = {
     "modulus_std": "E, std (ddof = 0)",
     "modulus_median": "E, median",
     "modulus_mad": "E, MAD (unscaled)",
+    "modulus_p05": "E, 5th percentile",
+    "modulus_p95": "E, 95th percentile",
     "height_mean": "h, mean",
     "height_std": "h, std (ddof = 0)",
     "height_median": "h, median",
@@ -37,9 +39,12 @@ def panels(field: AfmReduction) -> list[Component]:
     ]
 
 
-def statistics_rows(field: AfmReduction) -> list[tuple[str, str, str]]:
+def statistics_rows(field: AfmReduction) -> list[tuple[str, Component, str]]:
     """Name, value with its standard error, and spread and number of pixels of every statistic."""
-    return [(NAMES.get(name, name), _value(one), _spread(one)) for name, one in field.statistics.items()]
+    return [
+        (NAMES.get(name, name), html.Span(_value(one), className="nowrap"), _spread(one))
+        for name, one in field.statistics.items()
+    ]
 
 
 def _value(one: Measured) -> str:

@@ -10,11 +10,12 @@ from typing import Any
 from urllib.parse import urlencode
 
 import numpy as np
+import numpy.typing as npt
 from flask import Flask, Response, abort, request
 
 from analysis.afm.lines import Convention, line_profile, line_samples, values_along
 from analysis.errors import TriptychError
-from analysis.records import AfmLine, AfmReduction
+from analysis.records import AFM_STATUS, AfmLine, AfmReduction
 from app.library import library
 from app.pages.instrument import whole
 from app.routes_instruments import csv_answer
@@ -98,6 +99,17 @@ class Seen:
             convention=self.convention,
             thickness_px=self.thickness_px,
         )
+
+    def counted(self) -> npt.NDArray[np.bool_] | None:
+        """Whether most of what a point of the line averages are pixels that count."""
+        ends = dict(self.lines).get(self.key)
+        if ends is None:
+            return None
+        samples = line_samples(
+            ends, self.field.grid, convention=self.convention, thickness_px=self.thickness_px
+        )
+        ok = (self.field.status == AFM_STATUS.index("ok")).astype(np.float64)
+        return values_along(ok, samples) > 0.5
 
     def address(self, sample_id: str) -> str:
         """Where the line's CSV is."""

@@ -218,13 +218,13 @@ def _region_panels(
     )
     return (
         parts.panel(
-            f"Spectrum of {region.label}",
+            f"Spectrum, region {region.label}",
             spectrum,
             actions=_taken(result, region, address, "sem-spectrum", "spectrum"),
             testid="panel-spectrum",
         ),
         parts.panel(
-            f"Radial average of {region.label}",
+            f"Radial average, region {region.label}",
             radial,
             actions=_taken(result, region, address, "sem-radial", "radial"),
             testid="panel-sem-radial",

@@ -29,7 +29,7 @@ def panels(scan: XrayReduction) -> list[Component]:
         facts("Points", ("status", "n", "meaning"), status_rows(scan), testid="points"),
         facts(
             "Positions",
-            ("", "place", "q (nm⁻¹)", "⟨a_SC⟩ (nm)"),
+            ("", "x, y (µm)", "q (nm⁻¹)", "⟨a_SC⟩ (nm)"),
             position_rows(scan),
             testid="positions-table",
         ),

@@ -19,6 +19,7 @@ from app.pages.instrument import choice, chosen, hidden
 SHOWN = (("average", "mean"), ("a", "A"), ("b", "B"), ("a-b", "A − B"))
 VIEWS = tuple((name, name) for name in PATTERN_VIEWS)
 AXES = (("q", "nm⁻¹"), ("px", "px"))
+EXTENT = (("near", "first orders"), ("all", "all q"))
 FIT = (("on", "fit"), ("off", "counts only"))
 ASK = "Point at the map: the pattern shows at once.<br>A click pins A, Shift + click pins B."
 
@@ -32,9 +33,11 @@ def register(app: Dash) -> None:
         Output("xray-pattern", "figure"),
         Output("xray-pattern-name", "children"),
         Output("pattern-csv", "href"),
+        Output("pattern-live", "data-q-most"),
         Input(parts.view("pv"), "value"),
         Input(parts.view("pa"), "value"),
         Input(parts.view("fit"), "value"),
+        Input(parts.view("pz"), "value"),
         Input(parts.view("ps"), "value"),
         Input(parts.view("a"), "value"),
         Input(parts.view("b"), "value"),
@@ -43,11 +46,11 @@ def register(app: Dash) -> None:
         prevent_initial_call=True,
     )
     def show_pattern(
-        drawn: str, axes: str, fit: str, shown: str, a: str, b: str, wanted: str, sample_id: str
+        drawn: str, axes: str, fit: str, extent: str, shown: str, a: str, b: str, wanted: str, sample_id: str
     ):
-        view = {"pv": drawn, "pa": axes, "fit": fit, "ps": shown, "a": a, "b": b}
+        view = {"pv": drawn, "pa": axes, "fit": fit, "pz": extent, "ps": shown, "a": a, "b": b}
         scan = chosen(library().result(sample_id).xray, wanted)
-        return _pattern(sample_id, scan, view, parts.current_scheme())
+        return *_pattern(sample_id, scan, view, parts.current_scheme()), _live_extent(scan, view)
 
 
 def panel(result: Result, scan: XrayReduction, view: dict[str, str], scheme: Scheme) -> Component:
@@ -59,6 +62,7 @@ def panel(result: Result, scan: XrayReduction, view: dict[str, str], scheme: Sch
             html.Div(
                 [
                     parts.switch("ps", choice(view.get("ps"), SHOWN), SHOWN, label="Pinned pattern"),
+                    parts.switch("pz", choice(view.get("pz"), EXTENT), EXTENT, label="Part of the pattern"),
                     html.Span(name, id="xray-pattern-name", className="pattern-name"),
                 ],
                 className="pattern-bar",
@@ -66,7 +70,11 @@ def panel(result: Result, scan: XrayReduction, view: dict[str, str], scheme: Sch
             html.Div(
                 [
                     parts.graph("xray-pattern", figure, label="Diffraction pattern with its fit"),
-                    html.Canvas(id="pattern-live", className="pattern-live", **{"aria-hidden": "true"}),
+                    html.Canvas(
+                        id="pattern-live",
+                        className="pattern-live",
+                        **{"aria-hidden": "true", "data-q-most": _live_extent(scan, view)},
+                    ),
                 ],
                 className="pattern-box",
             ),
@@ -124,6 +132,17 @@ def _pattern(sample_id: str, scan: XrayReduction, view: dict[str, str], scheme: 
     return _draw(counts, scan, places, view, scheme), name, f"{address}/pattern.csv?{query}"
 
 
+def _extent(scan: XrayReduction, view: dict[str, str]) -> float | None:
+    """Largest q in nm^-1 that is drawn, or None for all."""
+    return xray_pattern.near_q_per_nm(scan) if choice(view.get("pz"), EXTENT) == "near" else None
+
+
+def _live_extent(scan: XrayReduction, view: dict[str, str]) -> str:
+    """The same for the picture under the cursor."""
+    most = _extent(scan, view)
+    return "" if most is None else f"{most:.4f}"
+
+
 def _place_name(scan: XrayReduction, place: Place) -> str:
     row, col = place
     value, s = scan.maps["a_sc"].values[row, col], scan.coordinate
@@ -145,8 +164,16 @@ def _draw(
         curves = curves or [("mean", scan.average_radial, scan.average_radial_err)]
         return xray_pattern.radial_figure(curves, scan, scheme=scheme, peaks=peaks)
     if drawn == "polar":
-        return xray_pattern.polar_figure(counts, scan, scheme=scheme, peaks=peaks, difference=difference)
+        return xray_pattern.polar_figure(
+            counts, scan, scheme=scheme, peaks=peaks, difference=difference, q_most_per_nm=_extent(scan, view)
+        )
     in_q = choice(view.get("pa"), AXES) == "q"
     return xray_pattern.detector_figure(
-        counts, scan, scheme=scheme, in_q=in_q, peaks=peaks, difference=difference
+        counts,
+        scan,
+        scheme=scheme,
+        in_q=in_q,
+        peaks=peaks,
+        difference=difference,
+        q_most_per_nm=_extent(scan, view),
     )

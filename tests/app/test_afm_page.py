@@ -176,12 +176,23 @@ def test_the_coordinate_is_known_along_a_line(field: AfmReduction) -> None:
 
 def test_height_and_modulus_share_a_distance_axis_with_axes_of_their_own(field: AfmReduction) -> None:
     figure = afm_lines.line_figure(field.lines[0], scheme="light")
-    height, modulus = figure.data
+    height, modulus = figure.data[:2]
     assert list(height.x) == list(modulus.x)
     assert (height.yaxis, modulus.yaxis) == ("y", "y2")
     assert figure.layout.xaxis.title.text == "distance along the line (µm)"
     assert (figure.layout.yaxis.title.text, figure.layout.yaxis2.title.text) == ("h (nm)", "E (GPa)")
     assert figure.layout.meta["line"]["x"] == pytest.approx(field.lines[0].x_um.tolist())
+
+
+def test_the_modulus_beside_the_crystal_is_told_apart_and_sets_no_axis(field: AfmReduction) -> None:
+    outside = field.status == AFM_STATUS.index("outside")
+    stiff = replace(field, modulus_gpa=np.where(outside, 70.0, field.modulus_gpa))
+    seen = afm_line.Seen.of(stiff, {"d": "0.1-6.4-12.7-6.4", "l": "D1", "cv": "gwyddion"})
+    figure = afm_lines.line_figure(seen.profile(), seen.counted(), scheme="light")
+    inside, beside = named(figure, "E (GPa)"), named(figure, "E not counted (GPa)")
+    assert np.nanmax(inside.y) < 15.0 < np.nanmax(beside.y)
+    assert not (np.isfinite(inside.y) & np.isfinite(beside.y)).any()
+    assert figure.layout.yaxis2.range[1] == pytest.approx(1.15 * np.nanmax(inside.y))
 
 
 def test_the_histogram_counts_what_counts_and_marks_the_statistics(field: AfmReduction) -> None:

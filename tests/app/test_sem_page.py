@@ -145,7 +145,7 @@ def test_the_page_shows_the_region_that_the_address_names(app: Dash) -> None:
     page = page_of(app, sample_id="dif", r="R5", sq="a_sc", sf="outlined")
     assert view_of(page) | {"r": "R5", "sq": "a_sc", "sf": "outlined"} == view_of(page)
     words = words_of(page)
-    assert "Spectrum of R5" in words
+    assert "Spectrum, region R5" in words
     assert "16.33 ± 0.11 nm" in words
     assert "0.0613 and 0.0611 1/nm" in words
 

@@ -82,6 +82,31 @@ def test_psi_has_a_cyclic_colour_scale_and_a_whole_turn_on_request(scan: XrayRed
     assert plain.colorscale[0][1] != plain.colorscale[-1][1]
 
 
+def test_no_colour_of_the_cyclic_scale_stands_for_two_values(scan: XrayReduction) -> None:
+    trace = named(xray_maps.map_figure(scan, "psi", scheme="light", limits="p0"), "psi")
+    seen = scan.maps["psi"].values[np.isfinite(scan.maps["psi"].values)]
+    span = trace.zmax - trace.zmin
+    assert trace.zmin + 0.24 * span < seen.min()
+    assert seen.max() < trace.zmax - 0.24 * span
+
+
+def test_the_near_view_holds_the_second_order_and_is_centred_on_the_beam(scan: XrayReduction) -> None:
+    most = xray_pattern.near_q_per_nm(scan)
+    assert most > 2.0 * 2 * np.pi / 12.0
+    near = xray_pattern.detector_figure(
+        scan.average_pattern, scan, scheme="light", in_q=False, q_most_per_nm=most
+    )
+    left, right = near.layout.xaxis.range
+    bottom, top = near.layout.yaxis.range
+    assert (left + right) / 2 == pytest.approx(BEAM_PX[0], abs=0.05)
+    assert (bottom + top) / 2 == pytest.approx(BEAM_PX[1], abs=0.05)
+    assert bottom > top
+    in_q = xray_pattern.detector_figure(
+        scan.average_pattern, scan, scheme="light", in_q=True, q_most_per_nm=most
+    )
+    assert list(in_q.layout.xaxis.range) == pytest.approx([-most, most])
+
+
 def test_colour_limits_follow_percentiles_or_the_hand(scan: XrayReduction) -> None:
     seen = scan.maps["a_sc"].values[np.isfinite(scan.maps["a_sc"].values)]
     what = xray_maps.shown(scan, "a_sc")

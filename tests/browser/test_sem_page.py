@@ -24,7 +24,7 @@ def test_a_click_on_the_image_chooses_the_region_under_it(open_visitor: OpenVisi
     page = open_visitor().visit("/s/dif/sem")
     page.mouse.click(*on_screen(page, "sem-image", 1.75, 0.7))
     wait_for_view(page, "r", "R8")
-    expect(page.get_by_test_id("panel-spectrum")).to_contain_text("Spectrum of R8")
+    expect(page.get_by_test_id("panel-spectrum")).to_contain_text("Spectrum, region R8")
     expect(page.locator('.ag-row-selected [col-id="label"]')).to_have_text("R8")
     # R8 is centred at s = 0.883, where the law gives 18.09 nm.
     expect(page.get_by_test_id("region-values")).to_contain_text("18.09 ± 0.13 nm")
@@ -34,7 +34,7 @@ def test_a_row_of_the_table_chooses_its_region(open_visitor: OpenVisitor) -> Non
     page = open_visitor().visit("/s/dif/sem?r=R8")
     page.locator('.ag-row [col-id="label"]', has_text="R3").click()
     wait_for_view(page, "r", "R3")
-    expect(page.get_by_test_id("panel-sem-radial")).to_contain_text("Radial average of R3")
+    expect(page.get_by_test_id("panel-sem-radial")).to_contain_text("Radial average, region R3")
 
 
 def test_zooming_in_fetches_a_sharp_crop_of_what_is_in_view(open_visitor: OpenVisitor) -> None:
