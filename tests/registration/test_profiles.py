@@ -71,7 +71,7 @@ def test_an_axis_is_averaged_as_an_axis() -> None:
 
 
 @pytest.mark.parametrize(
-    ("points", "length", "white", "seeds"), [(31, 0.0, 0.05, 40), (31, 2.0, 0.02, 40), (61, 3.0, 0.1, 12)]
+    ("points", "length", "white", "seeds"), [(31, 0.0, 0.05, 40), (31, 2.0, 0.02, 30), (61, 3.0, 0.1, 8)]
 )
 def test_the_band_covers_the_truth_as_it_says(points: int, length: float, white: float, seeds: int) -> None:
     s = square_s(points)
