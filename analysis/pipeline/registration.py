@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from analysis.io.sample_file import Sample
+from analysis.errors import InputError
+from analysis.io.sample_file import FILE_NAME, Sample
 from analysis.records import (
     AfmReduction,
     Correlation,
@@ -15,6 +16,7 @@ from analysis.records import (
     XrayReduction,
 )
 from analysis.registration.correlation import co_trend
+from analysis.registration.outline import is_usable_polygon
 from analysis.registration.place import placed_field, placed_image, placed_scan
 from analysis.registration.sampled import field_profiles, image_profiles, scan_profiles
 from analysis.registration.summary import summary_of
@@ -40,6 +42,7 @@ def register(
     afm: Sequence[AfmReduction],
 ) -> Registered:
     """Put every reduction onto its crystal's coordinate; its ``index`` names its block in the sample."""
+    _check_outlines(sample)
     scans = tuple(
         placed_scan(
             scan,
@@ -63,6 +66,19 @@ def register(
         correlations=tuple(_co_trends(profiles)),
         summary=summary_of(scans, fields),
     )
+
+
+def _check_outlines(sample: Sample) -> None:
+    given = [
+        *((f"xray.{k}.outline_um", block.outline_um) for k, block in enumerate(sample.xray)),
+        *((f"sem.{k}.outline_nm", block.outline_nm) for k, block in enumerate(sample.sem)),
+        *((f"afm.{k}.outline_um", block.outline_um) for k, block in enumerate(sample.afm)),
+    ]
+    for field, corners in given:
+        if corners is not None and not is_usable_polygon(corners):
+            raise InputError(
+                FILE_NAME, field=field, expected="a polygon that encloses an area", found="points on one line"
+            )
 
 
 def _co_trends(profiles: Iterable[Profile]) -> list[Correlation]:

@@ -8,6 +8,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
+from analysis.errors import InputError
 from analysis.io.sample_file import Sample
 from analysis.pipeline.registration import Registered, register
 from analysis.records import AFM_STATUS, COORDINATES, XRAY_STATUS, Profile, Result
@@ -184,6 +185,12 @@ def test_a_given_outline_is_used(made: Result) -> None:
     centre = (region.x_nm + 0.5 * region.size_nm) / 1000.0, (region.y_nm + 0.5 * region.size_nm) / 1000.0
     assert region.s == pytest.approx(1.0 - max(abs(centre[0] - 2.0), abs(centre[1] - 1.0)) / 2.0)
     assert region.depth_um == pytest.approx(2.0 * region.s)
+
+
+def test_an_outline_without_an_area_is_told(made: Result) -> None:
+    flat = sample_of(afm={"outline_um": [(0.0, 0.0), (1.0, 1.0), (2.0, 2.0)]})
+    with pytest.raises(InputError, match=r"afm\.0\.outline_um: expected a polygon that encloses an area"):
+        registered(made, flat)
 
 
 def test_regions_keep_their_projection_and_get_a_depth(made: Result, found: Registered) -> None:
