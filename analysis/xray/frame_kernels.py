@@ -172,7 +172,6 @@ def fit_frame(
     for round_ in range(MAX_ROUNDS):
         before[:] = parameters
         last = round_ > 0
-        others = _further_spots(parameters, REACH + 3.0)
         count, saturated = gather(
             counts,
             limit,
@@ -184,7 +183,7 @@ def fit_frame(
             place,
             parameters,
             REACH if last else FIRST_REACH,
-            others,
+            _further_spots(parameters, REACH + 3.0),
             pixels,
             family,
         )
