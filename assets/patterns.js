@@ -166,7 +166,10 @@
   }
 
   /* The largest q that the page asks to see, 0 for all. */
-  function nearest() { return parseFloat(canvas().dataset.qMost || "0") || 0; }
+  function nearest() {
+    const box = canvas().closest("[data-q-most]");
+    return box ? parseFloat(box.dataset.qMost) || 0 : 0;
+  }
 
   /* The part of a tile to be drawn: all of it, or the square about the beam up to the q that is asked for. */
   function viewedPart(scan) {

@@ -39,10 +39,11 @@ def test_only_keeps_what_still_holds(shipped: Path, tmp_path: Path) -> None:
     assert "afm was not reduced" in first.output
     with h5py.File(target) as file:
         assert "afm" not in file["entry"] or len(file["entry/afm"]) == 0
-        image = file["entry/sem/0/image"][...]
-    assert run("reduce", shipped, "--out", tmp_path, "--only", "afm").exit_code == 0
+        image = file["entry/sem/0/image/data"][...]
+    assert "up to date" in run("reduce", shipped, "--out", tmp_path, "--only", "sem").output
+    assert "twin.h5: reduced" in run("reduce", shipped, "--out", tmp_path, "--only", "afm").output
     with h5py.File(target) as file:
-        assert np.array_equal(file["entry/sem/0/image"][...], image)
+        assert np.array_equal(file["entry/sem/0/image/data"][...], image)
         assert "0" in file["entry/afm"]
     whole = run("reduce", shipped, "--out", tmp_path)
     assert "up to date" in whole.output

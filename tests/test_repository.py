@@ -264,7 +264,6 @@ COLUMNS = {
 @pytest.mark.parametrize("table", sorted(COLUMNS))
 def test_a_table_has_the_columns_that_scripts_rely_on(table: str) -> None:
     from analysis.io.tables import tables
-
     from analysis.records import Provenance, Result
 
     empty = Result(

@@ -19,7 +19,7 @@ from analysis.registration.correlation import co_trend
 from analysis.registration.outline import is_usable_polygon
 from analysis.registration.place import placed_field, placed_image, placed_scan
 from analysis.registration.sampled import field_profiles, image_profiles, scan_profiles
-from analysis.registration.summary import summary_of
+from analysis.registration.summary import summary_of, with_errors_along_s
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,7 +52,10 @@ def register(
         for scan in xray
     )
     images = tuple(placed_image(image, outline_nm=sample.sem[image.index].outline_nm) for image in sem)
-    fields = tuple(placed_field(field, outline_um=sample.afm[field.index].outline_um) for field in afm)
+    fields = tuple(
+        with_errors_along_s(placed_field(field, outline_um=sample.afm[field.index].outline_um))
+        for field in afm
+    )
     profiles = (
         *(profile for scan in scans for profile in scan_profiles(scan)),
         *(profile for image in images for profile in image_profiles(image)),

@@ -111,13 +111,14 @@ def reduce_sample(
             if not (force or gone) and _is_current(old, parsed, name, inputs[name], with_hash)
         }
         present = {name for name in MODALITIES if getattr(parsed, name)}
-        if old is not None and present <= current and _same_words(old, parsed):
+        wanted = present & set(only)
+        if old is not None and wanted <= current and _all_of_it_holds(old, parsed, inputs):
             return Outcome(path=target, made=False)
         made, notes = _reduce_parts(
             parsed,
             folder=folder,
             target=target,
-            anew={name for name in present & set(only) if name not in current},
+            anew=wanted - current,
             keep=present & current,
             inputs=inputs,
             workers=workers,
@@ -281,8 +282,13 @@ def _inputs_gone(old: Provenance, inputs: dict[Modality, tuple[InputFile, ...]])
     return any(entry.path not in now for entry in old.inputs)
 
 
-def _same_words(old: Provenance, sample: Sample) -> bool:
-    return old.parameters_json == sample.as_json()
+def _all_of_it_holds(old: Provenance, sample: Sample, inputs: dict[Modality, tuple[InputFile, ...]]) -> bool:
+    """Whether nothing that the old result was made from has changed since."""
+    now = {entry.path: entry for entries in inputs.values() for entry in entries}
+    return old.parameters_json == sample.as_json() and all(
+        (same := now.get(was.path)) is not None and (same.size, same.mtime_ns) == (was.size, was.mtime_ns)
+        for was in old.inputs
+    )
 
 
 def _digest(sample: Sample, inputs: tuple[InputFile, ...]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -12,6 +13,7 @@ from analysis.registration.gradient import Gradient, gradient
 from analysis.registration.profiles import (
     CENTRE,
     EDGE,
+    Bins,
     bin_edges,
     bin_numbers,
     residual_field,
@@ -132,10 +134,16 @@ def _mean_over_crystal(scan: XrayReduction, quantity: str, s: Array) -> Measured
     n = int(counted.sum())
     if n == 0:
         return None
-    field, scale = residual_field(values, s, number)
-    error = bootstrap_errors(field, np.where(counted, scale / n, 0.0)[None])[0]
     kept = values[counted]
+    error = _error_of_mean(values, s, number)
     return _measured(float(kept.mean()) + centre, sampled.unit, error, None, float(kept.std()), n)
+
+
+def _error_of_mean(values: Array, s: Array, number: Bins) -> float:
+    """Standard error of the mean over all bins, by block bootstrap of what is left beside the trend."""
+    counted = number >= 0
+    field, scale = residual_field(values, s, number)
+    return float(bootstrap_errors(field, np.where(counted, scale / counted.sum(), 0.0)[None])[0])
 
 
 def _relative_systematic(scan: XrayReduction) -> float | None:
@@ -170,6 +178,26 @@ def _measured(
 
 
 # --- AFM ------------------------------------------------------------------------------------------------
+
+
+def with_errors_along_s(field: AfmReduction) -> AfmReduction:
+    """The field with errors of its means that know the coordinate: the trend with s is no noise.
+
+    Without a coordinate every difference between far pixels has to count as chance; with one, only what is
+    left beside the trend does.
+    """
+    if field.coordinate is None:
+        return field
+    s = field.coordinate.s["rectangle"]
+    statistics = dict(field.statistics)
+    for quantity in ("modulus", "height"):
+        name = f"{quantity}_mean"
+        values = sampled_field(field, quantity).values
+        number = bin_numbers(values, s, bin_edges(s, "rectangle"))
+        if name in statistics and (number >= 0).any():
+            error = _error_of_mean(values, s, number)
+            statistics[name] = replace(statistics[name], err=error if np.isfinite(error) else None)
+    return replace(field, statistics=statistics)
 
 
 def _field_numbers(field: AfmReduction) -> Numbers:

@@ -33,7 +33,7 @@ def register(app: Dash) -> None:
         Output("xray-pattern", "figure"),
         Output("xray-pattern-name", "children"),
         Output("pattern-csv", "href"),
-        Output("pattern-live", "data-q-most"),
+        Output("xray-pattern-box", "data-q-most"),
         Input(parts.view("pv"), "value"),
         Input(parts.view("pa"), "value"),
         Input(parts.view("fit"), "value"),
@@ -70,13 +70,11 @@ def panel(result: Result, scan: XrayReduction, view: dict[str, str], scheme: Sch
             html.Div(
                 [
                     parts.graph("xray-pattern", figure, label="Diffraction pattern with its fit"),
-                    html.Canvas(
-                        id="pattern-live",
-                        className="pattern-live",
-                        **{"aria-hidden": "true", "data-q-most": _live_extent(scan, view)},
-                    ),
+                    html.Canvas(id="pattern-live", className="pattern-live", **{"aria-hidden": "true"}),
                 ],
+                id="xray-pattern-box",
                 className="pattern-box",
+                **{"data-q-most": _live_extent(scan, view)},
             ),
             hidden("a", view.get("a", "")),
             hidden("b", view.get("b", "")),

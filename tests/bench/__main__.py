@@ -26,9 +26,8 @@ step_um = [0.4, 0.4]
 
 def run_triptych(folder: Path, shape: tuple[int, int]) -> list[float]:
     """<a_SC> in nm of every frame by the product, two workers."""
-    from analysis.pipeline.xray import reduce_xray
-
     from analysis.io.sample_file import read_sample
+    from analysis.pipeline.xray import reduce_xray
 
     toml = folder / "sample.toml"
     toml.write_text(TOML.format(rows=shape[0], cols=shape[1]), encoding="utf-8")

@@ -88,6 +88,16 @@ def test_another_map_and_limits_by_hand_stay_in_the_link(open_visitor: OpenVisit
     assert highest == pytest.approx(float(viewed(again, "hi") or "nan"))
 
 
+def test_the_part_of_the_pattern_that_is_asked_for_is_drawn(open_visitor: OpenVisitor) -> None:
+    page = open_visitor().visit("/s/dif/xray?a=7.7&ps=a")
+    near = float(page.locator("#xray-pattern-box").get_attribute("data-q-most") or "nan")
+    # Twice the first order of the narrowest lattice, 2 pi / 11.6 nm, is in view.
+    assert near > 2 * 0.54
+    page.get_by_test_id("pattern").get_by_text("all q", exact=True).click()
+    wait_for_view(page, "pz", "all")
+    page.wait_for_function("() => !document.getElementById('xray-pattern-box').dataset.qMost")
+
+
 @pytest.mark.parametrize("modality", ["sem", "afm"])
 def test_a_missing_modality_is_said_with_a_way_back(open_visitor: OpenVisitor, modality: str) -> None:
     page = open_visitor().visit(f"/s/xonly/{modality}")

@@ -274,3 +274,17 @@ def test_two_crystals_count_alike(made: Result) -> None:
     assert both.value == pytest.approx(one.value + 0.5)
     assert both.std == pytest.approx(0.5)
     assert both.err == pytest.approx(np.sqrt(0.5) / np.sqrt(2.0), rel=0.05)
+
+
+def test_the_trend_is_no_noise_in_the_error_of_the_mean(made: Result) -> None:
+    """White noise on a steep trend: the mean over the crystal is as sure as the noise alone makes it."""
+    field = made.afm[0]
+    assert field.coordinate is not None
+    s = field.coordinate.s["rectangle"]
+    counted = (field.status == AFM_STATUS.index("ok")) & np.isfinite(s)
+    noise = np.random.default_rng(5).normal(0.0, 0.2, s.shape)
+    steep = dataclasses.replace(field, modulus_gpa=1.0 + 8.0 * np.nan_to_num(s) + noise)
+    found = register(sample_of(), xray=(), sem=(), afm=(steep,))
+    error = found.afm[0].statistics["modulus_mean"].err
+    assert error is not None
+    assert error == pytest.approx(0.2 / np.sqrt(counted.sum()), rel=0.4)
