@@ -38,6 +38,7 @@ STEP_TOLERANCE = 0.05
 HALF_WAY = 0.5
 """Distance in pitches from which a point is nearer to the next cell."""
 
+ASSUMED = "taken as where the beam is on the sample; for the stage's own motion give scan_axes"
 MAX_LISTED = 8
 
 READERS: tuple[tuple[str, Callable[[Path, bytes], bool], Reader], ...] = (
@@ -107,7 +108,7 @@ def read_raster(block: XrayBlock, *, folder: Path) -> ScanRaster:
         residual_rms=raster.residual_rms,
         residual_max=raster.residual_max,
         files=points.files,
-        notes=(*points.notes, *_notes(raster)),
+        notes=(*points.notes, *_notes(raster), *([] if "scan_axes" in block.model_fields_set else [ASSUMED])),
     )
     _agree_with_keys(found, block, folder=folder)
     return found

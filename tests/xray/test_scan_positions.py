@@ -129,7 +129,10 @@ def test_named_axes_run_along_themselves_unless_told(tmp_path: Path) -> None:
     (tmp_path / "p.csv").write_text("y_um,x_um\n" + rows + "\n")
     assert read(tmp_path, "p.csv").names == ("y", "x")
     assert read(tmp_path, "p.csv").axes == ("+y", "+x")
-    assert read(tmp_path, "p.csv", scan_axes=("-x", "+y")).axes == ("-x", "+y")
+    told = read(tmp_path, "p.csv", scan_axes=("-x", "+y"))
+    assert told.axes == ("-x", "+y")
+    assert not any("scan_axes" in note for note in told.notes)
+    assert any("scan_axes" in note for note in read(tmp_path, "p.csv").notes)
 
 
 def test_keys_must_agree(tmp_path: Path) -> None:
