@@ -9,13 +9,14 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from analysis.errors import InputError, NotServedError
+from analysis.errors import InputError
 from analysis.io.detector_setup import detector_geometry, user_mask
 from analysis.io.eiger import Series, find_series_file, read_series
 from analysis.io.frames import FrameReader, Region
 from analysis.io.pattern_store import PatternStore
 from analysis.io.sample_file import FILE_NAME, XrayBlock
 from analysis.io.scan_grid import image_numbers, scan_grid
+from analysis.io.scan_positions import ScanRaster, raster_lines, read_raster
 from analysis.records import DetectorGeometry, PixelGrid, XrayReduction
 from analysis.xray.background import always_high, hot_pixels, shadow_q_per_nm, smooth_background
 from analysis.xray.frame_kernels import OK, STATUS
@@ -58,19 +59,19 @@ class Scan:
     numbers: npt.NDArray[np.int64]
     beta: float
     beta_source: str
+    raster: ScanRaster | None = None
 
 
 def open_scan(block: XrayBlock, *, folder: Path) -> Scan:
     """Read the metadata of a block; raises InputError where it cannot be reduced."""
-    if block.positions is not None:
-        raise NotServedError(
-            f"{folder / FILE_NAME}: xray.positions is not served by this version: give shape and step_um"
-        )
     series = read_series(find_series_file(folder, block.frames))
     geometry = detector_geometry(block, series, folder=folder)
-    if block.shape is None or block.step_um is None:
-        raise InputError(folder / FILE_NAME, field="xray.shape", expected="shape and step_um", found="none")
-    _check_count(block.shape, series, folder)
+    raster = None if block.positions is None else read_raster(block, folder=folder)
+    grid, numbers = _places(block, raster, folder)
+    if raster is None:
+        _check_count(grid.shape, series, folder)
+    else:
+        _check_positions(raster, series, folder)
     background = None
     if block.background is not None:
         background = read_series(find_series_file(folder, block.background))
@@ -87,10 +88,42 @@ def open_scan(block: XrayBlock, *, folder: Path) -> Scan:
         series=series,
         geometry=geometry,
         background=background,
-        grid=scan_grid(block.shape, block.step_um, block.scan_axes),
-        numbers=image_numbers(block.shape, serpentine=block.serpentine),
+        grid=grid,
+        numbers=numbers,
         beta=beta,
         beta_source=beta_source,
+        raster=raster,
+    )
+
+
+def _places(
+    block: XrayBlock, raster: ScanRaster | None, folder: Path
+) -> tuple[PixelGrid, npt.NDArray[np.int64]]:
+    """Grid of the scan and the image number of each of its points, -1 for one without."""
+    if raster is not None:
+        return scan_grid(raster.shape, raster.step_um, raster.axes), raster.image_numbers()
+    if block.shape is None or block.step_um is None:
+        raise InputError(folder / FILE_NAME, field="xray.shape", expected="shape and step_um", found="none")
+    return (
+        scan_grid(block.shape, block.step_um, block.scan_axes),
+        image_numbers(block.shape, serpentine=block.serpentine),
+    )
+
+
+def _check_positions(raster: ScanRaster, series: Series, folder: Path) -> None:
+    """As many positions as frames; where the scan was stopped, as many frames as were planned or fewer."""
+    positions, cells = len(raster.cells), raster.shape[0] * raster.shape[1]
+    count = series.expected if series.expected is not None else series.highest_number
+    if count == positions or (raster.in_order and count == cells):
+        return
+    if series.expected is None and count < positions:
+        return
+    raise InputError(
+        folder / FILE_NAME,
+        field="xray.positions",
+        expected=f"as many positions as {series.path.name} has frames, {count}",
+        found=f"{positions} in {raster.path.name}, on {raster.shape[0]} x {raster.shape[1]} cells",
+        remedy="name the positions of this scan",
     )
 
 
@@ -126,6 +159,8 @@ def xray_inputs(block: XrayBlock, *, folder: Path) -> list[Path]:
         if name is not None:
             series = read_series(find_series_file(folder, name))
             paths += [series.path, *series.files, *(part.path for part in series.parts)]
+    if block.positions is not None:
+        paths += read_raster(block, folder=folder).files
     paths += [folder / name for name in (block.poni, block.mask) if name is not None]
     return list(dict.fromkeys(path.resolve() for path in paths))
 
@@ -133,17 +168,18 @@ def xray_inputs(block: XrayBlock, *, folder: Path) -> list[Path]:
 def check_xray(block: XrayBlock, *, folder: Path) -> list[str]:
     """Completeness of a scan and where each value comes from, a line each; raises InputError."""
     scan = open_scan(block, folder=folder)
-    points = scan.numbers.size
+    points = int(np.count_nonzero(scan.numbers > 0))
     series = scan.series
     there = sum(
-        max(0, min(part.last_number, points) - part.first_number + 1)
+        int(np.count_nonzero((scan.numbers >= part.first_number) & (scan.numbers <= part.last_number)))
         for part in series.parts
-        if part.first_number <= points
     )
     lines = [
         f"frames: {points} expected ({scan.grid.shape[0]} x {scan.grid.shape[1]}), {there} present, "
         f"{points - there} missing, {max(0, series.present - there)} extra",
     ]
+    if scan.raster is not None:
+        lines += raster_lines(scan.raster)
     if series.missing_files:
         lines.append(f"files that are not there: {', '.join(series.missing_files)}")
     geometry = scan.geometry
@@ -400,6 +436,8 @@ def _closing_notes(
         f"averages are over the {summed} frames in which a lattice was found",
         "widths (sigma_q) are without the pixel's part; the beam's divergence is not known and is in them",
     ]
+    if scan.raster is not None:
+        notes += raster_lines(scan.raster)
     if gained:
         notes.append(f"{gained} points were fitted from their neighbours' lattice")
     if nanocrystal_size_nm is not None:
