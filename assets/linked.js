@@ -13,9 +13,7 @@
     const suffix = unit ? (unit === "°" ? "°" : " " + unit) : "";
     if (value === null || !isFinite(value)) return "–";
     if (!error || !isFinite(error) || error <= 0) return Number(value.toPrecision(3)) + suffix;
-    const exponent = Math.floor(Math.log10(error));
-    const leading = error.toExponential()[0] === "1" ? 1 : 0;
-    const digits = Math.min(Math.max(0, -exponent + leading), 12);
+    const digits = Math.min(Math.max(0, 1 - Number(error.toExponential(1).split("e")[1])), 12);
     return value.toFixed(digits) + " ± " + error.toFixed(digits) + suffix;
   }
 

@@ -66,15 +66,29 @@ def unit_text(unit: str) -> str:
 
 
 def with_error(value: float, err: float | None, unit: str = "") -> str:
-    """``14.86 ± 0.02 nm``: digits follow the uncertainty (two where it begins with 1); a dash for NaN."""
+    """``14.863 ± 0.021 nm``: two digits of the uncertainty, as many of the value; a dash for NaN."""
     suffix = f" {unit_text(unit)}" if unit else ""
     if not math.isfinite(value):
         return "–"
     if err is None or not math.isfinite(err) or err <= 0:
         return f"{value:.3g}{suffix}"
-    exponent = math.floor(math.log10(err))
-    digits = max(0, -exponent + (1 if f"{err:e}"[0] == "1" else 0))
+    digits = decimals(err)
     return f"{value:.{digits}f} ± {err:.{digits}f}{suffix}"
+
+
+def decimals(err: float) -> int:
+    """Decimal places that show two digits of an uncertainty above 0, so that it is never written as 0."""
+    return max(0, 1 - int(f"{err:.1e}".split("e")[1]))
+
+
+def apart(value: float, err: float) -> tuple[str, str]:
+    """A value and its uncertainty as two texts for two columns; empty for what is not known."""
+    if not math.isfinite(value):
+        return "", ""
+    if not math.isfinite(err) or err <= 0:
+        return f"{value:.4g}", ""
+    digits = decimals(err)
+    return f"{value:.{digits}f}", f"{err:.{digits}f}"
 
 
 def measured_text(measured: Measured | None) -> str:

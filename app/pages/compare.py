@@ -14,7 +14,7 @@ from analysis.errors import TriptychError
 from analysis.records import Measured, Result
 from app.figures import compare
 from app.figures.theme import Scheme
-from app.figures.words import measured_text
+from app.figures.words import measured_text, with_error
 from app.library import library
 from app.pages import parts
 
@@ -266,7 +266,7 @@ def _sem_range(result: Result) -> str:
     if not regions:
         return "–"
     by_s = sorted(regions, key=lambda region: region.s)
-    return " → ".join(f"{r.a_sc_nm:.1f} ± {r.a_sc_err_nm:.1f}" for r in (by_s[0], by_s[-1])) + " nm"
+    return " → ".join(with_error(r.a_sc_nm, r.a_sc_err_nm) for r in (by_s[0], by_s[-1])) + " nm"
 
 
 def _crystals(result: Result) -> int:

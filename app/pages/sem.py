@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import isfinite
 from typing import Any
 
 import dash
@@ -13,7 +14,7 @@ from dash.development.base_component import Component
 from analysis.records import Result, SemReduction, SemRegion
 from app.figures import sem_image, sem_spectrum
 from app.figures.theme import Scheme
-from app.figures.words import STATUS_TEXT, with_error
+from app.figures.words import STATUS_TEXT, apart, with_error
 from app.library import library
 from app.pages import instrument, parts
 from app.pages.instrument import asked, choice, chosen, numbers, whole
@@ -283,6 +284,7 @@ def _table_panel(result: Result, image: SemReduction, number: int | None) -> Com
                 "field": field,
                 "headerName": heading,
                 "type": "rightAligned" if side == "right" else None,
+                "valueFormatter": {"function": f"params.data.{field}_text"} if side == "right" else None,
                 "pinned": "left" if field == "label" else None,
             }
             for field, heading, side in COLUMNS
@@ -310,27 +312,33 @@ def _table_panel(result: Result, image: SemReduction, number: int | None) -> Com
 
 
 def _row(region: SemRegion) -> dict[str, object]:
-    """Numbers of a region for the table; None (an empty cell) where there is none."""
-    numbers_of = {
-        "s": (region.s, 3),
-        "s_err": (region.s_err, 3),
-        "delta_k": (region.delta_k_per_nm, 5),
-        "delta_k_err": (region.delta_k_err_per_nm, 5),
-        "delta_k_1": (region.delta_k_each_per_nm[0], 5),
-        "delta_k_2": (region.delta_k_each_per_nm[1], 5),
-        "spacing": (region.spacing_nm, 2),
-        "spacing_err": (region.spacing_err_nm, 2),
-        "a_sc": (region.a_sc_nm, 2),
-        "a_sc_err": (region.a_sc_err_nm, 2),
-        "a_sc_sys": (region.a_sc_sys_nm, 2),
-        "gamma": (region.gamma_deg, 1),
-        "periods": (region.n_periods, 0),
+    """A region for the table: numbers to sort by (None where there is none), and each as it is written."""
+    k1, k2 = region.delta_k_each_per_nm[:2]
+    pairs = {
+        "s": (region.s, region.s_err),
+        "delta_k": (region.delta_k_per_nm, region.delta_k_err_per_nm),
+        "spacing": (region.spacing_nm, region.spacing_err_nm),
+        "a_sc": (region.a_sc_nm, region.a_sc_err_nm),
     }
-    row: dict[str, object] = {
-        name: round(float(value), digits) if value == value else None
-        for name, (value, digits) in numbers_of.items()
+    plain = {
+        "delta_k_1": (k1, ".5f"),
+        "delta_k_2": (k2, ".5f"),
+        "a_sc_sys": (region.a_sc_sys_nm, ".2g"),
+        "gamma": (region.gamma_deg, ".1f"),
+        "periods": (region.n_periods, ".0f"),
     }
-    return row | {"label": region.label, "lattice": region.lattice, "status": region.status.replace("_", " ")}
+    values: dict[str, float] = {name: value for name, (value, _) in plain.items()}
+    words = {name: format(value, form) if isfinite(value) else "" for name, (value, form) in plain.items()}
+    for name, (value, error) in pairs.items():
+        values |= {name: value, f"{name}_err": error}
+        words[name], words[f"{name}_err"] = apart(value, error)
+    return {
+        **{name: float(value) if isfinite(value) else None for name, value in values.items()},
+        **{f"{name}_text": text for name, text in words.items()},
+        "label": region.label,
+        "lattice": region.lattice,
+        "status": region.status.replace("_", " "),
+    }
 
 
 def _fact_panels(image: SemReduction) -> list[Component]:

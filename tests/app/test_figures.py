@@ -252,9 +252,11 @@ def test_a_thumbnail_averages_the_pixels_that_count() -> None:
 @pytest.mark.parametrize(
     ("value", "error", "text"),
     [
-        (14.8634, 0.0213, "14.86 ± 0.02 nm"),
+        (14.8634, 0.0213, "14.863 ± 0.021 nm"),
         (14.8634, 0.0143, "14.863 ± 0.014 nm"),
         (3204.0, 130.0, "3204 ± 130 nm"),
+        (12.0, 0.0021, "12.0000 ± 0.0021 nm"),
+        (12.0, 0.0999, "12.00 ± 0.10 nm"),
         (0.42, None, "0.42 nm"),
         (float("nan"), 0.1, "–"),
         (7.0, float("nan"), "7 nm"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -83,7 +84,7 @@ def test_pointing_says_which_region_and_what_was_read(image: SemReduction) -> No
     layer = sem_image.hover_trace(image, "spacing")
     col = int(np.argmin(np.abs(np.asarray(layer.x) - 0.2)))
     row = int(np.argmin(np.abs(np.asarray(layer.y) - 0.7)))
-    assert layer.text[row][col].startswith("<b>R2</b>: 1/δk 12.81 ± 0.07 nm")
+    assert layer.text[row][col].startswith("<b>R2</b>: 1/δk 12.809 ± 0.066 nm")
     assert layer.opacity == 0.0
     gap = int(np.argmin(np.abs(np.asarray(layer.x) - 0.5)))
     assert layer.text[row][gap] == "no region"
@@ -162,6 +163,13 @@ def test_the_table_has_a_line_for_every_region(app: Dash) -> None:
     assert table.rowData[3]["spacing"] is None
     assert table.rowData[3]["status"] == "no peak"
     assert {column["field"] for column in table.columnDefs} <= {*table.rowData[0]}
+
+
+def test_the_table_never_writes_an_uncertainty_as_nothing() -> None:
+    region = replace(make_result("dif").sem[0].regions[0], spacing_nm=12.0, spacing_err_nm=0.0021)
+    row = sem._row(region)
+    assert (row["spacing_text"], row["spacing_err_text"]) == ("12.0000", "0.0021")
+    assert row["spacing"] == 12.0
 
 
 def test_every_source_of_the_pixel_size_is_listed(app: Dash) -> None:
