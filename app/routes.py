@@ -24,6 +24,9 @@ from app.library import Library, library
 T = TypeVar("T")
 MAX_CROP_PX = 2048
 THUMBNAIL_PX = 160
+UNIFORM = 0.1
+"""Share of its median on both sides that a thumbnail of <a_SC> spans at least: noise is no structure."""
+
 MODALITIES = ("xray", "sem", "afm")
 
 
@@ -195,8 +198,21 @@ def _thumbnail_png(result: Result, modality: str) -> bytes | None:
 
 def _map_png(grid: PixelGrid, values: Array, quantity: str) -> bytes:
     grid, values, _ = averaged(grid, values, most=2 * THUMBNAIL_PX)
-    pixels = coloured(values, limits=colour_limits(values), scale=colour_scale(quantity))
+    limits = colour_limits(values)
+    if quantity == "a_sc":
+        limits = _at_least(limits, values, UNIFORM)
+    pixels = coloured(values, limits=limits, scale=colour_scale(quantity))
     return png_bytes(np.asarray(grid.displayed(pixels)))
+
+
+def _at_least(limits: tuple[float, float], values: Array, share: float) -> tuple[float, float]:
+    """Colour limits that reach at least ``share`` of the median to both of its sides."""
+    known = values[np.isfinite(values)]
+    if not known.size:
+        return limits
+    median = float(np.median(known))
+    reach = share * abs(median)
+    return min(limits[0], median - reach), max(limits[1], median + reach)
 
 
 def _picture(image: SemReduction) -> np.ndarray:

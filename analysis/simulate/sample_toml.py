@@ -14,7 +14,7 @@ def sample_toml(preset: Preset, *, scan: Scan, sem: SemFrame) -> str:
 
 
 def _head(preset: Preset) -> list[str]:
-    invented = f"; {' and '.join(preset.invented)} invented" if preset.invented else ""
+    invented = f" ({' and '.join(preset.invented)} invented)" if preset.invented else ""
     mean, std = preset.nanocrystal_size_nm
     return [
         "# Simulated by Triptych after ACS Nano 2025, 19, 26117; truth.h5 holds what was simulated.",
@@ -22,7 +22,7 @@ def _head(preset: Preset) -> list[str]:
         *(f"# Invented here: {name}." for name in preset.invented),
         *(f"# Note: {note}." for note in preset.notes),
         "format = 1",
-        f'title = "{preset.title} (simulated{invented})"',
+        f'title = "{preset.title}{invented}"',
         f'composition = "{preset.composition}"',
         f'method = "{preset.method}"',
         "simulated = true",

@@ -154,7 +154,7 @@ def _thumbnail(card: Card, modality: str) -> Component:
         return html.Div(
             [parts.swatch(modality), html.Span(name)]
             if modality in card.modalities
-            else [html.Span(f"no {name}")],
+            else [html.Span(f"{name} unknown" if card.status == "error" else f"no {name}")],
             className="thumb thumb-empty",
         )
     address = f"/thumb/{card.sample_id}/{modality}.png?v={library().version(card.sample_id)}"

@@ -19,6 +19,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from app import routes
+from app.figures import maps
 from app.library import Library
 from tests.synthetic_crystal import coordinate_at
 from tests.synthetic_images import BAR_ROW, SEM_SHAPE
@@ -226,3 +228,11 @@ def test_no_path_opens_a_file_outside_the_workspace(
     assert [found for found in opened if not os.path.realpath(found).startswith(allowed)] == []
     assert answer.status_code < 500
     assert b"root:" not in answer.data
+
+
+def test_a_thumbnail_of_a_uniform_lattice_does_not_make_structure_of_noise() -> None:
+    noise = 12.0 + 0.01 * np.random.default_rng(1).standard_normal((9, 9))
+    low, high = routes._at_least(maps.colour_limits(noise), noise, routes.UNIFORM)
+    assert (low, high) == pytest.approx((10.8, 13.2), rel=0.01)
+    wide = np.linspace(5.0, 20.0, 81)
+    assert routes._at_least((5.0, 20.0), wide, routes.UNIFORM) == (5.0, 20.0)
