@@ -17,6 +17,9 @@ from app.figures.theme import HALO, OUTLINE, Scheme, colour_scale, template
 MAX_CELLS = 512
 """Cells a side of a heatmap that a browser still draws at once; larger maps are averaged in blocks."""
 
+LIMITS = {"p1": (1.0, 99.0), "p5": (5.0, 95.0), "p0": (0.0, 100.0)}
+"""Colour limits by percentiles: what an address calls them, and the two percentiles."""
+
 ISO_LEVELS = (0.2, 0.4, 0.6, 0.8)
 FAILED = "#8b949e"
 

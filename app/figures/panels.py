@@ -14,7 +14,15 @@ from analysis.records import (
     XrayReduction,
 )
 from analysis.units import UM_PER_NM
-from app.figures.maps import FAILED, add_scale_bar, colour_limits, map_figure, outline_traces, physical_axes
+from app.figures.maps import (
+    FAILED,
+    LIMITS,
+    add_scale_bar,
+    colour_limits,
+    map_figure,
+    outline_traces,
+    physical_axes,
+)
 from app.figures.theme import Scheme, template, with_unit
 from app.figures.words import STATUS_TEXT, unit_text, with_error
 
@@ -28,8 +36,11 @@ SEM_SCALE = "viridis"
 Limits = tuple[float, float] | None
 
 
-def xray_panel(scan: XrayReduction, quantity: str, *, scheme: Scheme, limits: Limits = None) -> go.Figure:
-    """Map of one quantity of a scan with outline and iso-s lines; failed points grey, with their reason."""
+def xray_panel(scan: XrayReduction, quantity: str, *, scheme: Scheme, limits: str = "p1") -> go.Figure:
+    """Map of one quantity of a scan with outline and iso-s lines; failed points grey, with their reason.
+
+    ``limits`` names the percentiles between which the colours run.
+    """
     shown = scan.maps[quantity]
     values, log = shown.values, quantity in {"intensity", "photons"}
     errors = np.full(values.shape, np.nan) if shown.errors is None else shown.errors
@@ -48,7 +59,7 @@ def xray_panel(scan: XrayReduction, quantity: str, *, scheme: Scheme, limits: Li
         scheme=scheme,
         outline=scan.outline,
         s=None if scan.coordinate is None else scan.coordinate.s["rectangle"],
-        limits=limits,
+        limits=colour_limits(values, percentiles=LIMITS[limits], log=log),
         log=log,
         detail=detail,
         failed=~np.isfinite(values) & (scan.status != XRAY_STATUS.index("no_signal")),
@@ -61,7 +72,7 @@ def _detail(value: float, error: float, unit: str, status: str) -> str:
     return number + STATUS_TEXT[status]
 
 
-def afm_panel(field: AfmReduction, quantity: str, *, scheme: Scheme, limits: Limits = None) -> go.Figure:
+def afm_panel(field: AfmReduction, quantity: str, *, scheme: Scheme, limits: str = "p1") -> go.Figure:
     """Map of modulus or height of one field with outline, iso-s lines and the lines saved with it."""
     values = np.array(field.modulus_gpa if quantity == "modulus" else field.height_nm)
     if quantity == "modulus":
@@ -74,7 +85,7 @@ def afm_panel(field: AfmReduction, quantity: str, *, scheme: Scheme, limits: Lim
         scheme=scheme,
         outline=field.outline,
         s=None if field.coordinate is None else field.coordinate.s["rectangle"],
-        limits=limits,
+        limits=colour_limits(values, percentiles=LIMITS[limits]),
         failed=np.isin(field.status, AFM_FAILED),
     )
     for line in field.lines:

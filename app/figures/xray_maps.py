@@ -12,6 +12,7 @@ import plotly.graph_objects as go
 from analysis.records import XRAY_STATUS, Array, XrayReduction
 from app.figures.maps import (
     FAILED,
+    LIMITS,
     add_scale_bar,
     colour_limits,
     extent_um,
@@ -45,9 +46,6 @@ QUANTITIES = {
 ERROR = "_err"
 STATUS = "status"
 LOGARITHMIC = frozenset({"intensity", "photons"})
-LIMITS = {"p1": (1.0, 99.0), "p5": (5.0, 95.0), "p0": (0.0, 100.0)}
-"""Colour limits by percentiles: what an address calls them, and the two percentiles."""
-
 PERIOD_DEG = 180.0
 """psi names an axis: it comes back after half a turn."""
 

@@ -15,6 +15,9 @@ from app.figures.theme import GRAPH_CONFIG, MODALITY_NAME, SCHEMES, Scheme
 
 THEME_COOKIE = "triptych-theme"
 
+COLOUR_LIMITS = (("p1", "1–99 %"), ("p5", "5–95 %"), ("p0", "all values"))
+"""Colour limits by percentiles, as an address and as people call them."""
+
 Children = Component | str | None | Sequence["Children"]
 
 

@@ -24,6 +24,9 @@ QUANTITIES = {
     "sem": tuple(panels.SEM_QUANTITIES.items()),
     "afm": (("modulus", "E"), ("height", "h")),
 }
+LIMITS = {"xray": "xl", "afm": "al"}
+"""Names in the address of the colour limits of the two maps."""
+
 VIEW = {"xray": ("xq", "xn"), "sem": ("sq", "sn"), "afm": ("aq", "an")}
 """Names in the address of each panel's quantity and number."""
 
@@ -69,11 +72,12 @@ def _register_panel(app: Dash, modality: str) -> None:
         Input(parts.view(quantity), "value"),
         Input(parts.view(number), "value"),
         State("sample", "data"),
+        *([Input(parts.view(LIMITS[modality]), "value")] if modality in LIMITS else []),
         prevent_initial_call=True,
     )
-    def show_panel(quantity: str, number: str, sample_id: str) -> go.Figure:
+    def show_panel(quantity: str, number: str, sample_id: str, limits: str = "") -> go.Figure:
         result = library().result(sample_id)
-        return _panel_figure(result, modality, quantity, _index(number), parts.current_scheme())
+        return _panel_figure(result, modality, quantity, _index(number), parts.current_scheme(), limits)
 
 
 def layout(sample_id: str = "", **query: str) -> Component:
@@ -114,6 +118,7 @@ def _panel(result: Result, modality: str, asked: dict[str, str], scheme: Scheme)
     if not reductions:
         body: Component = parts.quiet(f"No {MODALITY_NAME[modality]} data of this sample.")
         controls: list[Component] = [_hidden(quantity_name, quantity), _hidden(number_name, "0")]
+        controls += [_hidden(LIMITS[modality], "p1")] if modality in LIMITS else []
         taken: list[Component] = []
     else:
         numbers = tuple((str(n), f"{n + 1} of {len(reductions)}") for n in range(len(reductions)))
@@ -123,9 +128,12 @@ def _panel(result: Result, modality: str, asked: dict[str, str], scheme: Scheme)
             if len(reductions) > 1
             else _hidden(number_name, "0"),
         ]
+        limits = _choice(asked.get(LIMITS.get(modality, "")), parts.COLOUR_LIMITS)
+        if modality in LIMITS:
+            controls.append(_limits(modality, limits))
         body = parts.linked_graph(
             f"map-{modality}",
-            _panel_figure(result, modality, quantity, number, scheme),
+            _panel_figure(result, modality, quantity, number, scheme, limits),
             modality=modality,
             label=f"{MODALITY_NAME[modality]} map; the arrow keys move the cursor",
         )
@@ -141,14 +149,25 @@ def _panel(result: Result, modality: str, asked: dict[str, str], scheme: Scheme)
     )
 
 
-def _panel_figure(result: Result, modality: str, quantity: str, number: int, scheme: Scheme) -> go.Figure:
+def _limits(modality: str, limits: str) -> Component:
+    control = parts.select(
+        LIMITS[modality], limits, parts.COLOUR_LIMITS, label=f"{modality} colour limits, percentiles"
+    )
+    control.w = "5.75rem"
+    return control
+
+
+def _panel_figure(
+    result: Result, modality: str, quantity: str, number: int, scheme: Scheme, limits: str
+) -> go.Figure:
+    limits = _choice(limits, parts.COLOUR_LIMITS)
     quantity = _choice(quantity, QUANTITIES[modality])
     reductions = getattr(result, modality)
     chosen = reductions[min(number, len(reductions) - 1)]
     if modality == "xray":
-        return panels.xray_panel(chosen, quantity, scheme=scheme)
+        return panels.xray_panel(chosen, quantity, scheme=scheme, limits=limits)
     if modality == "afm":
-        return panels.afm_panel(chosen, quantity, scheme=scheme)
+        return panels.afm_panel(chosen, quantity, scheme=scheme, limits=limits)
     version = library().version(result.sample_id)
     source = f"/image/{result.sample_id}/sem/{chosen.index}.png?v={version}"
     return panels.sem_panel(chosen, quantity, source=source, scheme=scheme)

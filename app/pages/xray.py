@@ -15,7 +15,7 @@ from app.library import library
 from app.pages import instrument, parts, xray_facts, xray_point
 from app.pages.instrument import asked, choice, chosen, number, numbers
 
-LIMITS = (("p1", "1–99 %"), ("p5", "5–95 %"), ("p0", "all values"), ("hand", "by hand"))
+LIMITS = (*parts.COLOUR_LIMITS, ("hand", "by hand"))
 PERIOD = ("period", "whole turn")
 AXES = (("px", "px"), ("q", "nm⁻¹"))
 STACKING = (("stacked", "stacked"), ("over", "overlaid"))

@@ -144,3 +144,24 @@ def test_a_line_that_was_sampled_twice_is_offered_once() -> None:
     names = [line.name for line in saved_lines(replace(field, lines=(first, again, *field.lines[1:])))]
     assert names == [line.name for line in field.lines]
     assert len(set(names)) == len(names)
+
+
+def test_what_a_damaged_result_holds_is_called_unknown(app: Dash) -> None:
+    with app.server.test_request_context("/"):
+        page = samples.layout()
+    card = next(part for part in parts_of(page) if getattr(part, "data-testid", "") == "card-damaged")
+    assert "X-ray unknown" in words_of(card)
+    assert "no X-ray" not in words_of(card)
+
+
+@pytest.mark.parametrize("modality", ["xray", "afm"])
+def test_the_address_chooses_the_percentiles_of_a_map(app: Dash, modality: str) -> None:
+    name = triptych.LIMITS[modality]
+    spans = {}
+    for limits in ("p0", "p1", "p5"):
+        with app.server.test_request_context("/"):
+            page = triptych.layout(sample_id="dif", **{name: limits})
+        graph = next(part for part in parts_of(page) if getattr(part, "id", "") == f"map-{modality}")
+        heatmap = next(trace for trace in graph.figure.data if trace.showscale is not False)
+        spans[limits] = heatmap.zmax - heatmap.zmin
+    assert spans["p0"] > spans["p1"] > spans["p5"]
