@@ -23,7 +23,7 @@
       if (atlas.key !== id + version || !wanted.length) return;
       loadRow(0, wanted.shift()).then((found) => { if (found) setTimeout(next, 10); });
     };
-    setTimeout(next, 400);
+    requestAnimationFrame(() => setTimeout(next, 0));
   }
 
   /* Grey values of all tiles of one scan row, read once from its picture. */
@@ -70,7 +70,10 @@
     if (atlas.shown === wanted) return;
     atlas.shown = wanted;
     const load = view === "q" ? loadRadial : loadRow;
+    const waiting = setTimeout(() => { if (atlas.shown === wanted) wait(true); }, 60);
     load(index, row).then((found) => {
+      clearTimeout(waiting);
+      if (atlas.shown === wanted) wait(false);
       if (!found || atlas.shown !== wanted || !canvas()) return;
       const pen = prepare();
       if (view === "q") drawRadial(pen, scan, found.subarray(col * scan.q.length, (col + 1) * scan.q.length));
@@ -81,9 +84,16 @@
     });
   }
 
+  /* A quiet word while the pattern of the row under the cursor is on its way. */
+  function wait(on) {
+    const box = canvas() && canvas().parentElement;
+    if (box) box.classList.toggle("pattern-waiting", on);
+  }
+
   function hide() {
     if (!atlas.shown) return;
     atlas.shown = null;
+    wait(false);
     const sheet = canvas();
     if (sheet) { sheet.classList.remove("pattern-live-on"); delete sheet.dataset.point; }
   }
