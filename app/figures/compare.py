@@ -9,10 +9,11 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from analysis.records import AFM_STATUS, Array, PixelGrid, Result
-from app.figures.maps import averaged, colour_limits, extent_um
+from app.figures.maps import averaged, colour_limits, extent_um, map_figure
 from app.figures.profiles import coprofile, is_open, modulus_profiles, short_names
 from app.figures.theme import MODALITY_COLOUR, Scheme, blank, colour_scale, template, translucent, with_unit
 
+DIVERGING = "RdBu_r"
 QUANTITY_UNIT = {"a_sc": "nm", "modulus": "GPa"}
 QUANTITY_LABEL = {"a_sc": "⟨a<sub>SC</sub>⟩  (nm)", "modulus": "E  (GPa)"}
 
@@ -79,6 +80,57 @@ def maps_figure(results: Sequence[Result], quantity: str, *, scheme: Scheme) -> 
     )
     figure.update_annotations(font={"size": 12}, yshift=2)
     return figure
+
+
+def difference_figure(results: Sequence[Result], quantity: str, *, scheme: Scheme) -> go.Figure:
+    """First sample minus second, point by point as displayed, on a diverging map centred on 0; or why not.
+
+    Points are matched by their place on the grid, not by their place on the two crystals.
+    """
+    found = difference(results, quantity)
+    if isinstance(found, str):
+        return blank(found, scheme)
+    grid, values = found
+    known = np.abs(values[np.isfinite(values)])
+    most = float(np.percentile(known, 99.0)) if known.size else 0.0
+    figure = map_figure(
+        grid,
+        values,
+        quantity="difference",
+        unit=QUANTITY_UNIT[quantity],
+        scheme=scheme,
+        limits=(-most, most) if most > 0 else (-1.0, 1.0),
+    )
+    figure.data[-1].colorscale = DIVERGING
+    first, second = short_names(results)[:2]
+    figure.update_layout(title={"text": f"{first} − {second}", "font": {"size": 12}, "x": 0.5, "y": 0.98})
+    return figure.update_layout(margin={"t": 26, "l": 8, "r": 8, "b": 6})
+
+
+def difference(results: Sequence[Result], quantity: str) -> tuple[PixelGrid, Array] | str:
+    """Plain grid and first minus second sample (rows, cols) as displayed; a sentence if unlike."""
+    maps = [quantity_map(result, quantity) for result in results[:2]]
+    if len(maps) < 2 or maps[0] is None or maps[1] is None:
+        return "No difference: one of the first two samples has no map of this quantity."
+    (one, first), (other, second) = maps
+    shown, subtracted = one.displayed(first), other.displayed(second)
+    steps = [np.array([np.diff(axis[:2])[0] for axis in grid.displayed_axes()[:2]]) for grid in (one, other)]
+    if shown.shape != subtracted.shape or not np.allclose(*steps, rtol=1e-3):
+        words = [
+            f"{values.shape[0]} × {values.shape[1]} points, step {step[0]:.3g} × {step[1]:.3g} µm"
+            for values, step in zip((shown, subtracted), steps, strict=True)
+        ]
+        return f"No difference: the grids are not alike.<br>{words[0]}<br>{words[1]}"
+    x_um, y_um, _ = one.displayed_axes()
+    (dx, dy) = steps[0]
+    grid = PixelGrid(
+        shape=shown.shape,
+        col_step_um=(float(dx), 0.0),
+        row_step_um=(0.0, float(dy)),
+        x0_um=float(x_um[0]),
+        y0_um=float(y_um[0]),
+    )
+    return grid, np.asarray(shown - subtracted)
 
 
 def distribution_figure(results: Sequence[Result], quantity: str, *, scheme: Scheme) -> go.Figure:

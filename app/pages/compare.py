@@ -34,6 +34,10 @@ NUMBERS = (
     ("modulus_gradient_per_s", "gradient of E with s"),
     ("height", "height"),
 )
+MAPS_SHOWN = (("each", "each"), ("a-b", "first − second"))
+MAP_TABLE = {"a_sc": "xray_maps", "modulus": "afm_summary"}
+"""The table behind the maps and distributions of a quantity."""
+
 FEWEST_CRYSTALS = 3
 
 
@@ -58,13 +62,21 @@ def register(app: Dash) -> None:
     @app.callback(
         Output("compare-maps", "figure"),
         Output("compare-distributions", "figure"),
+        Output("compare-maps-actions", "children"),
+        Output("compare-distributions-actions", "children"),
         Input(parts.view("q"), "value"),
+        Input(parts.view("d"), "value"),
         State("compared", "data"),
         prevent_initial_call=True,
     )
-    def show_maps(quantity: str, names: list[str]) -> tuple[go.Figure, go.Figure]:
+    def show_maps(quantity: str, shown: str, names: list[str]):
         results, _ = _results(names)
-        return _maps(results, quantity, parts.current_scheme())
+        table = MAP_TABLE[_known(quantity, QUANTITIES)]
+        return (
+            *_maps(results, quantity, shown, parts.current_scheme()),
+            _actions(results, table, "compare-maps"),
+            _actions(results, table, "compare-distributions"),
+        )
 
 
 def layout(s: str | list[str] = "", **query: object) -> Component:
@@ -81,7 +93,9 @@ def layout(s: str | list[str] = "", **query: object) -> Component:
     coordinate, band = asked.get("c", ""), asked.get("band", "")
     scheme = parts.current_scheme()
     lattice, modulus = _profiles(results, coordinate, band, scheme)
-    maps, distributions = _maps(results, asked.get("q", ""), scheme)
+    quantity, shown = asked.get("q", ""), asked.get("d", "")
+    maps, distributions = _maps(results, quantity, shown, scheme)
+    table = MAP_TABLE[_known(quantity, QUANTITIES)]
     return html.Div(
         [
             dcc.Store(id="compared", data=[result.sample_id for result in results]),
@@ -103,15 +117,18 @@ def layout(s: str | list[str] = "", **query: object) -> Component:
                     parts.panel(
                         "Maps in one colour range",
                         parts.graph("compare-maps", maps, label="Maps of all samples in one colour range"),
-                        controls=[parts.select("q", asked.get("q", ""), QUANTITIES, label="Quantity")],
-                        actions=_actions(results, "xray_maps", "compare-maps"),
+                        controls=[
+                            parts.select("q", quantity, QUANTITIES, label="Quantity"),
+                            parts.switch("d", shown, MAPS_SHOWN, label="Maps or their difference"),
+                        ],
+                        actions=[_following(results, table, "compare-maps")],
                     ),
                     parts.panel(
                         "Distributions",
                         parts.graph(
                             "compare-distributions", distributions, label="Distributions of all samples"
                         ),
-                        actions=_actions(results, "xray_maps", "compare-distributions"),
+                        actions=[_following(results, table, "compare-distributions")],
                     ),
                 ],
                 className="compare-row",
@@ -149,6 +166,13 @@ def _actions(results: Sequence[Result], table: str, graph_id: str) -> list[Compo
         **{"data-testid": f"csv-{table}", "aria-label": f"Download {name}"},
     )
     return [link, *(parts.picture_buttons(graph_id, graph_id.replace("-", "_")) if graph_id else [])]
+
+
+def _following(results: Sequence[Result], table: str, graph_id: str) -> Component:
+    """The actions of a figure whose table changes with what is shown."""
+    return html.Div(
+        _actions(results, table, graph_id), id=f"{graph_id}-actions", style={"display": "contents"}
+    )
 
 
 def _choice_of_samples(results: Sequence[Result]) -> Component:
@@ -189,10 +213,13 @@ def _profiles(
     return compare.lattice_figure(results, **chosen), compare.modulus_figure(results, **chosen)
 
 
-def _maps(results: Sequence[Result], quantity: str, scheme: Scheme) -> tuple[go.Figure, go.Figure]:
+def _maps(
+    results: Sequence[Result], quantity: str, shown: str, scheme: Scheme
+) -> tuple[go.Figure, go.Figure]:
     quantity = _known(quantity, QUANTITIES)
+    draw = compare.difference_figure if shown == "a-b" else compare.maps_figure
     return (
-        compare.maps_figure(results, quantity, scheme=scheme),
+        draw(results, quantity, scheme=scheme),
         compare.distribution_figure(results, quantity, scheme=scheme),
     )
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from dash import Dash, dcc
 from dash._pages import _path_to_page
 from dash.development.base_component import Component
 from flask.testing import FlaskClient
 
+from app.figures import compare as figures_compare
 from app.figures.theme import GRAPH_CONFIG
 from app.pages import compare, samples, shell, triptych
 from app.pages.afm_line import saved_lines
@@ -165,3 +167,26 @@ def test_the_address_chooses_the_percentiles_of_a_map(app: Dash, modality: str) 
         heatmap = next(trace for trace in graph.figure.data if trace.showscale is not False)
         spans[limits] = heatmap.zmax - heatmap.zmin
     assert spans["p0"] > spans["p1"] > spans["p5"]
+
+
+def test_the_difference_of_two_maps_is_first_minus_second_or_says_why_not() -> None:
+    first, second = make_result("one", size=9), make_result("two", size=9, method="evaporation")
+    a_sc = (result.xray[0].maps["a_sc"].values for result in (first, second))
+    values = figures_compare.difference([first, second], "a_sc")[1]
+    expected = next(a_sc) - next(a_sc)
+    np.testing.assert_allclose(values, first.xray[0].grid.displayed(expected))
+    figure = figures_compare.difference_figure([first, second], "a_sc", scheme="light")
+    heatmap = figure.data[-1]
+    assert heatmap.zmin == -heatmap.zmax
+    sentence = figures_compare.difference([first, make_result("three", size=11)], "a_sc")
+    assert "not alike" in sentence
+    assert "no map" in figures_compare.difference([first, make_result("four", afm=False)], "modulus")
+
+
+@pytest.mark.parametrize(("quantity", "table"), [("a_sc", "xray_maps"), ("modulus", "afm_summary")])
+def test_the_table_beside_maps_is_that_of_the_quantity(app: Dash, quantity: str, table: str) -> None:
+    with app.server.test_request_context("/"):
+        page = compare.layout(s=["dif", "evap"], q=quantity, d="a-b")
+    for graph in ("compare-maps", "compare-distributions"):
+        taken = next(part for part in parts_of(page) if getattr(part, "id", "") == f"{graph}-actions")
+        assert taken.children[0].href == f"/compare/{table}.csv?s=dif&s=evap"
