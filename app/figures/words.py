@@ -36,7 +36,15 @@ QUANTITY_TEXT = {
 }
 """The same names without markup."""
 
-UNIT_TEXT = {"um": "µm", "deg": "°", "degrees": "°", "nm^-1": "nm⁻¹", "1/nm": "nm⁻¹"}
+UNIT_TEXT = {
+    "um": "µm",
+    "nm/um": "nm/µm",
+    "GPa/um": "GPa/µm",
+    "deg": "°",
+    "degrees": "°",
+    "nm^-1": "nm⁻¹",
+    "1/nm": "nm⁻¹",
+}
 
 STATUS_TEXT = {
     "ok": "fitted",
