@@ -22,6 +22,12 @@ HORIZONTAL_POLARIZATION = 0.99
 """Share of the horizontal component in a synchrotron's undulator beam, used where nothing else is said."""
 
 
+Box = tuple[tuple[int, int], tuple[int, int]]
+"""Rows and columns, each (first, stop)."""
+
+COARSE = 16
+
+
 @dataclass(frozen=True, kw_only=True)
 class PixelDirections:
     """For each pixel of a region (h, w): q in nm^-1, phi in radians (-pi, pi], relative efficiency.
@@ -85,13 +91,36 @@ def polarization_factor(
     return np.asarray(horizontal * (1.0 - along) + (1.0 - horizontal) * (1.0 - across))
 
 
-def saxs_region(geometry: DetectorGeometry, q_max_per_nm: float) -> tuple[tuple[int, int], tuple[int, int]]:
-    """Rows and columns (first, stop) of the smallest rectangle that holds every pixel with q < q_max."""
-    inside = pixel_directions(geometry).q_per_nm < q_max_per_nm
-    rows, cols = (np.flatnonzero(inside.any(axis=axis)) for axis in (1, 0))
-    if rows.size == 0:
-        return (0, 0), (0, 0)
-    return (int(rows[0]), int(rows[-1]) + 1), (int(cols[0]), int(cols[-1]) + 1)
+def saxs_region(geometry: DetectorGeometry, q_max_per_nm: float) -> Box:
+    """Rows and columns (first, stop) of the smallest rectangle that holds every pixel with q < q_max.
+
+    The pixels form a filled ellipse or a part of one, so every ``COARSE``-th row and column finds it, and
+    only its surroundings are looked at one by one.
+    """
+    rows, cols = geometry.shape
+    whole = (0, rows), (0, cols)
+    coarse = _box_below(geometry, q_max_per_nm, whole, COARSE)
+    if coarse is None:
+        return _box_below(geometry, q_max_per_nm, whole, 1) or ((0, 0), (0, 0))
+    (top, bottom), (left, right) = coarse
+    near = (
+        (max(0, top - 2 * COARSE), min(rows, bottom + 2 * COARSE)),
+        (max(0, left - 2 * COARSE), min(cols, right + 2 * COARSE)),
+    )
+    return _box_below(geometry, q_max_per_nm, near, 1) or ((0, 0), (0, 0))
+
+
+def _box_below(geometry: DetectorGeometry, q_max_per_nm: float, within: Box, step: int) -> Box | None:
+    """Rows and columns (first, stop) of the pixels below q_max among every ``step``-th; None without any."""
+    row = np.arange(*within[0], step, dtype=np.float64)
+    col = np.arange(*within[1], step, dtype=np.float64)
+    across, up, along = _laboratory(geometry, row[:, None], col[None, :])
+    two_theta = np.arctan2(np.hypot(across, up), along)
+    inside = q_per_nm_from_two_theta(two_theta, wavelength_nm=geometry.wavelength_nm) < q_max_per_nm
+    hit_rows, hit_cols = row[inside.any(axis=1)], col[inside.any(axis=0)]
+    if hit_rows.size == 0:
+        return None
+    return (int(hit_rows[0]), int(hit_rows[-1]) + 1), (int(hit_cols[0]), int(hit_cols[-1]) + 1)
 
 
 def flipped(geometry: DetectorGeometry, flip: str) -> DetectorGeometry:
