@@ -43,8 +43,12 @@
 
   function scaleBar(graph, x0, x1, bottom, top) {
     const length = niceLength(0.25 * (x1 - x0)), left = x0 + 0.05 * (x1 - x0), y = bottom - 0.06 * (bottom - top);
-    const change = {};
+    const change = {}, margin = 0.025 * (x1 - x0);
     (graph.layout.shapes || []).forEach((shape, i) => {
+      if (shape.name === "scale-bar-ground") {
+        Object.assign(change, { ["shapes[" + i + "].x0"]: left - margin, ["shapes[" + i + "].x1"]: left + length + margin,
+          ["shapes[" + i + "].yanchor"]: y });
+      }
       if (shape.name === "scale-bar") {
         Object.assign(change, { ["shapes[" + i + "].x0"]: left, ["shapes[" + i + "].x1"]: left + length,
           ["shapes[" + i + "].y0"]: y, ["shapes[" + i + "].y1"]: y });

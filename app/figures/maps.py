@@ -22,6 +22,9 @@ LIMITS = {"p1": (1.0, 99.0), "p5": (5.0, 95.0), "p0": (0.0, 100.0)}
 
 ISO_LEVELS = (0.2, 0.4, 0.6, 0.8)
 FAILED = "#8b949e"
+GROUND = "rgba(23,27,33,0.8)"
+BAR_MARGIN = 0.025
+"""Ground of a scale bar, and how far it goes beyond the bar, in widths of the map (as in assets/zoom.js)."""
 
 
 def map_figure(
@@ -182,16 +185,20 @@ def physical_axes(
 
 
 def add_scale_bar(figure: go.Figure, *, x_range: tuple[float, float], y_range: tuple[float, float]) -> None:
-    """Draw a scale bar in the lower left corner; its place is kept in ``meta`` so a zoom can move it."""
-    length = nice_length(0.25 * (x_range[1] - x_range[0]))
-    x0 = x_range[0] + 0.05 * (x_range[1] - x_range[0])
+    """Draw a scale bar on a dark ground in the lower left corner; ``meta`` tells that a zoom moves it."""
+    span = x_range[1] - x_range[0]
+    length, margin = nice_length(0.25 * span), BAR_MARGIN * span
+    x0 = x_range[0] + 0.05 * span
     y0 = y_range[1] - 0.06 * (y_range[1] - y_range[0])
-    for colour, width in ((HALO, 6), (OUTLINE, 3)):
-        bar = {"color": colour, "width": width}
-        figure.add_shape(type="line", x0=x0, x1=x0 + length, y0=y0, y1=y0, line=bar, name="scale-bar")
+    figure.add_shape(
+        type="rect", x0=x0 - margin, x1=x0 + length + margin, y0=-7, y1=20, ysizemode="pixel", yanchor=y0,
+        fillcolor=GROUND, line={"width": 0}, name="scale-bar-ground",
+    )  # fmt: skip
+    bar = {"color": OUTLINE, "width": 3}
+    figure.add_shape(type="line", x0=x0, x1=x0 + length, y0=y0, y1=y0, line=bar, name="scale-bar")
     figure.add_annotation(
-        x=x0 + length / 2, y=y0, yanchor="bottom", yshift=3, text=length_text(length), name="scale-bar",
-        font={"color": "#ffffff", "size": 12}, bgcolor=HALO, borderpad=1, showarrow=False,
+        x=x0 + length / 2, y=y0, yanchor="bottom", text=length_text(length), name="scale-bar",
+        font={"color": OUTLINE, "size": 12}, borderpad=1, showarrow=False,
     )  # fmt: skip
     figure.update_layout(meta={"scale_bar": True})
 
