@@ -62,7 +62,7 @@ def field_figure(
             figure.layout.shapes = (movable_line(ends), *figure.layout.shapes)
     return figure.update_layout(
         meta={**figure.layout.meta, "link": {"modality": "afm", "index": field.index}},
-        margin={"l": 8, "r": 8, "t": 4, "b": 4},
+        margin={"l": 8, "r": 8, "t": 12, "b": 4},
         dragmode="drawline",
         newshape={"line": {"color": CURSOR, "width": 2.5}, "drawdirection": "diagonal"},
         uirevision=f"afm{field.index}",

@@ -172,6 +172,6 @@ def _linked(figure: go.Figure, modality: str, index: int) -> go.Figure:
     """Write into ``meta`` which reduction the panel shows, for the cursor that links the panels."""
     return figure.update_layout(
         meta={**(figure.layout.meta or {}), "link": {"modality": modality, "index": index}},
-        margin={"l": 8, "r": 8, "t": 4, "b": 4},
+        margin={"l": 8, "r": 8, "t": 12, "b": 4},
         uirevision=f"{modality}{index}",
     )

@@ -156,7 +156,7 @@ def map_figure(
     add_scale_bar(figure, x_range=x_range, y_range=y_range)
     return figure.update_layout(
         meta={**figure.layout.meta, "link": {"modality": "xray", "index": scan.index}},
-        margin={"l": 8, "r": 8, "t": 4, "b": 4},
+        margin={"l": 8, "r": 8, "t": 12, "b": 4},
         uirevision=f"xray{scan.index}",
     )
 
