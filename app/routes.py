@@ -13,7 +13,9 @@ from flask import Flask, Response, abort, request
 
 from analysis.errors import TriptychError
 from analysis.io.tables import TABLES, table_csv
+from analysis.pipeline.registration import rebinned
 from analysis.records import AFM_STATUS, Array, PixelGrid, Result, SemReduction, XrayReduction
+from analysis.registration.profiles import BINS
 from app.figures.linked import linked
 from app.figures.maps import averaged, colour_limits
 from app.figures.pattern import thumbnail
@@ -23,6 +25,7 @@ from app.library import Library, library
 
 T = TypeVar("T")
 MAX_CROP_PX = 2048
+MIN_BINS, MAX_BINS = 3, 50
 THUMBNAIL_PX = 160
 UNIFORM = 0.1
 """Share of its median on both sides that a thumbnail of <a_SC> spans at least: noise is no structure."""
@@ -59,6 +62,9 @@ def csv(sample_id: str, table: str) -> Response:
     result = _found(library().result, sample_id)
     if table not in TABLES:
         abort(404, "There is no table of that name.")
+    bins = request.args.get("bins", default=BINS, type=int)
+    if table == "profiles" and bins != BINS and MIN_BINS <= bins <= MAX_BINS:
+        result = library().derived(sample_id, ("bins", bins), lambda whole: rebinned(whole, bins=bins))
     name = f"{sample_id}_{table}.csv"
     return Response(
         table_csv(result, table),

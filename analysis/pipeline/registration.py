@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from analysis.errors import InputError
 from analysis.io.sample_file import FILE_NAME, Sample
@@ -12,12 +12,14 @@ from analysis.records import (
     Correlation,
     Measured,
     Profile,
+    Result,
     SemReduction,
     XrayReduction,
 )
 from analysis.registration.correlation import co_trend
 from analysis.registration.outline import is_usable_polygon
 from analysis.registration.place import placed_field, placed_image, placed_scan
+from analysis.registration.profiles import BINS
 from analysis.registration.sampled import field_profiles, image_profiles, scan_profiles
 from analysis.registration.summary import summary_of, with_errors_along_s
 
@@ -56,11 +58,7 @@ def register(
         with_errors_along_s(placed_field(field, outline_um=sample.afm[field.index].outline_um))
         for field in afm
     )
-    profiles = (
-        *(profile for scan in scans for profile in scan_profiles(scan)),
-        *(profile for image in images for profile in image_profiles(image)),
-        *(profile for field in fields for profile in field_profiles(field)),
-    )
+    profiles = _all_profiles(scans, images, fields, bins=BINS)
     return Registered(
         xray=scans,
         sem=images,
@@ -69,6 +67,36 @@ def register(
         correlations=tuple(_co_trends(profiles)),
         summary=summary_of(scans, fields),
     )
+
+
+def _all_profiles(
+    scans: Sequence[XrayReduction],
+    images: Sequence[SemReduction],
+    fields: Sequence[AfmReduction],
+    *,
+    bins: int,
+) -> tuple[Profile, ...]:
+    return (
+        *(profile for scan in scans for profile in scan_profiles(scan, bins=bins)),
+        *(profile for image in images for profile in image_profiles(image, bins=bins)),
+        *(profile for field in fields for profile in field_profiles(field, bins=bins)),
+    )
+
+
+def rebinned(result: Result, *, bins: int) -> Result:
+    """The same result with all its profiles in another number of bins; nothing else changes."""
+    return replace(result, profiles=_all_profiles(result.xray, result.sem, result.afm, bins=bins))
+
+
+def with_coprofile(result: Result, *, coordinate: str, bins: int) -> Result:
+    """The result with the profiles of a co-profile alone: <a_SC> and E along one coordinate."""
+
+    def wanted(quantity: str, kind: str) -> bool:
+        return quantity in ("a_sc", "modulus") and kind == coordinate
+
+    scans = (p for scan in result.xray for p in scan_profiles(scan, wanted=wanted, bins=bins))
+    fields = (p for field in result.afm for p in field_profiles(field, wanted=wanted, bins=bins))
+    return replace(result, profiles=(*scans, *fields))
 
 
 def _check_outlines(sample: Sample) -> None:

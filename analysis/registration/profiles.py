@@ -41,33 +41,35 @@ class Sampled:
     axial: bool = False
 
 
-def bin_edges(place: Array, coordinate: str) -> Array:
-    """Edges (BINS + 1,) of the bins: of s from 0 to 1, of depth from 0 to the deepest place in um."""
+def bin_edges(place: Array, coordinate: str, bins: int = BINS) -> Array:
+    """Edges (bins + 1,) of the bins: of s from 0 to 1, of depth from 0 to the deepest place in um."""
     if coordinate != "depth":
-        return np.linspace(0.0, 1.0, BINS + 1)
+        return np.linspace(0.0, 1.0, bins + 1)
     deep = place[np.isfinite(place) & (place >= 0.0)]
-    return np.linspace(0.0, float(deep.max()) if deep.size and deep.max() > 0.0 else 1.0, BINS + 1)
+    return np.linspace(0.0, float(deep.max()) if deep.size and deep.max() > 0.0 else 1.0, bins + 1)
 
 
-def profile(sampled: Sampled, place: Array, coordinate: str) -> Profile:
+def profile(sampled: Sampled, place: Array, coordinate: str, bins: int = BINS) -> Profile:
     """Bin a quantity by the coordinate's values at the same points (NaN or negative: outside)."""
-    edges = bin_edges(place, coordinate)
+    edges = bin_edges(place, coordinate, bins)
     values, centre = unwrapped(sampled)
     number = bin_numbers(values, place, edges)
-    error, factor = mean_errors(values, place, number)
+    error, factor = mean_errors(values, place, number, bins)
     return _assembled(sampled, coordinate, edges, values, number, centre=centre, error=error, band=factor)
 
 
-def profile_of_regions(sampled: Sampled, errors: Array, place: Array, coordinate: str) -> Profile:
+def profile_of_regions(
+    sampled: Sampled, errors: Array, place: Array, coordinate: str, bins: int = BINS
+) -> Profile:
     """Bin values of a few regions (n,) with an error each; they count as independent of each other.
 
     The error of a bin's mean is what its regions' errors give, or what their spread gives where that is
     more and there are enough of them to tell.
     """
-    edges = bin_edges(place, coordinate)
+    edges = bin_edges(place, coordinate, bins)
     number = bin_numbers(sampled.values, place, edges)
-    error = np.full(BINS, np.nan)
-    for k in range(BINS):
+    error = np.full(bins, np.nan)
+    for k in range(bins):
         chosen = number == k
         n = int(chosen.sum())
         if n:
@@ -99,9 +101,10 @@ def _assembled(
     band: float,
     fewest: int = MIN_IN_BIN,
 ) -> Profile:
-    n = np.bincount(number[number >= 0], minlength=BINS)
-    parts = [values[number == k] for k in range(BINS)]
-    mean = bin_means(values, number) + centre
+    bins = edges.size - 1
+    n = np.bincount(number[number >= 0], minlength=bins)
+    parts = [values[number == k] for k in range(bins)]
+    mean = _each(parts, _mean) + centre
     sem = np.where(n >= fewest, error, np.nan)
     return Profile(
         modality=sampled.modality,
@@ -123,17 +126,17 @@ def _assembled(
     )
 
 
-def mean_errors(values: Array, place: Array, number: Bins) -> tuple[Array, float]:
-    """Standard errors (BINS,) of the means of bins by block bootstrap, and how many of them make the band."""
-    field, scale = residual_field(values, place, number)
+def mean_errors(values: Array, place: Array, number: Bins, bins: int = BINS) -> tuple[Array, float]:
+    """Standard errors (bins,) of the means of bins by block bootstrap, and how many of them make the band."""
+    field, scale = residual_field(values, place, number, bins)
     functionals = []
-    for k in range(BINS):
+    for k in range(bins):
         chosen = number == k
         functionals.append(np.where(chosen, scale / max(1, int(chosen.sum())), 0.0))
     return bootstrap_errors(field, np.array(functionals)), field.band
 
 
-def residual_field(values: Array, place: Array, number: Bins) -> tuple[Field, Array]:
+def residual_field(values: Array, place: Array, number: Bins, bins: int = BINS) -> tuple[Field, Array]:
     """Residuals about a smooth trend over their local spread, as a field, and that spread at every point.
 
     The trend is a polynomial in the place over the whole crystal: means of bins would take the noise of the
@@ -147,22 +150,22 @@ def residual_field(values: Array, place: Array, number: Bins) -> tuple[Field, Ar
         powers = np.polynomial.polynomial.polyvander(x, degree)
         fitted = np.linalg.lstsq(powers, values[inside], rcond=None)[0]
         residual[inside] = values[inside] - powers @ fitted
-    spread = _local_spread(residual, number)
+    spread = _local_spread(residual, number, bins)
     scale = np.where(inside, spread[np.maximum(number, 0)], 0.0)
     with np.errstate(invalid="ignore", divide="ignore"):
         standard = np.where(scale > 0.0, residual / scale, np.where(inside, 0.0, np.nan))
     return noise_field(standard, lost=degree + 1), scale
 
 
-def _local_spread(residual: Array, number: Bins) -> Array:
+def _local_spread(residual: Array, number: Bins, bins: int) -> Array:
     """Root mean square of the residuals around each bin, its neighbours taken in so that few are enough."""
-    squares = np.bincount(number[number >= 0], weights=residual[number >= 0] ** 2, minlength=BINS)
-    count = np.bincount(number[number >= 0], minlength=BINS).astype(np.float64)
+    squares = np.bincount(number[number >= 0], weights=residual[number >= 0] ** 2, minlength=bins)
+    count = np.bincount(number[number >= 0], minlength=bins).astype(np.float64)
     window = np.array([0.5, 1.0, 0.5])
     total, n = np.convolve(squares, window, mode="same"), np.convolve(count, window, mode="same")
     everywhere = squares.sum() / max(count.sum(), 1.0)
     share = n / (n + 10.0)
-    local = np.divide(total, n, out=np.full(BINS, everywhere), where=n > 0.0)
+    local = np.divide(total, n, out=np.full(bins, everywhere), where=n > 0.0)
     return np.asarray(np.sqrt(share * local + (1.0 - share) * everywhere))
 
 
@@ -192,11 +195,6 @@ def axial_mean_deg(angles_deg: Array) -> float:
         return 0.0
     mean = float(np.degrees(np.angle(np.mean(np.exp(2j * np.radians(known))))) / 2.0)
     return mean if mean > -90.0 else mean + 180.0
-
-
-def bin_means(values: Array, number: Bins) -> Array:
-    """Means (BINS,) of the values in each bin, NaN for empty ones."""
-    return _each([values[number == k] for k in range(BINS)], _mean)
 
 
 def _each(parts: list[Array], what: Callable[[Array], float]) -> Array:

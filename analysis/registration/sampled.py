@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
 
@@ -19,11 +19,19 @@ from analysis.records import (
 )
 from analysis.registration.coordinate import coordinate_at
 from analysis.registration.place import region_centre_um
-from analysis.registration.profiles import Sampled, profile, profile_of_regions
+from analysis.registration.profiles import BINS, Sampled, profile, profile_of_regions
 
 XRAY_QUANTITIES = ("a_sc", "a1", "a2", "gamma", "psi", "q1", "q2", "sigma_q", "intensity")
+Wanted = Callable[[str, str], bool]
+"""Whether a quantity along a coordinate is asked for."""
+
 SEM_COUNTED = ("ok", "few_periods", "ring")
 """Regions that carry a value to be trusted within its error."""
+
+
+def every_profile(_quantity: str, _coordinate: str) -> bool:
+    """Ask for all of them."""
+    return True
 
 
 def places_of(coordinate: Coordinate) -> Mapping[str, Array]:
@@ -63,29 +71,32 @@ def sampled_field(field: AfmReduction, quantity: str) -> Sampled:
     )
 
 
-def scan_profiles(scan: XrayReduction) -> Iterator[Profile]:
-    """Profiles of every quantity of a scan along every coordinate; none without an outline."""
+def scan_profiles(
+    scan: XrayReduction, *, wanted: Wanted = every_profile, bins: int = BINS
+) -> Iterator[Profile]:
+    """Profiles of the quantities of a scan along every coordinate; none without an outline."""
     if scan.coordinate is None:
         return
     for quantity in XRAY_QUANTITIES:
-        if quantity in scan.maps:
-            sampled = sampled_scan(scan, quantity)
-            for kind, place in places_of(scan.coordinate).items():
-                yield profile(sampled, place, kind)
+        for kind, place in places_of(scan.coordinate).items():
+            if quantity in scan.maps and wanted(quantity, kind):
+                yield profile(sampled_scan(scan, quantity), place, kind, bins)
 
 
-def field_profiles(field: AfmReduction) -> Iterator[Profile]:
+def field_profiles(
+    field: AfmReduction, *, wanted: Wanted = every_profile, bins: int = BINS
+) -> Iterator[Profile]:
     """Profiles of modulus and height of a field along every coordinate; none without an outline."""
     if field.coordinate is None:
         return
     for quantity in ("modulus", "height"):
         sampled = sampled_field(field, quantity)
-        if np.isfinite(sampled.values).any():
-            for kind, place in places_of(field.coordinate).items():
-                yield profile(sampled, place, kind)
+        for kind, place in places_of(field.coordinate).items():
+            if wanted(quantity, kind) and np.isfinite(sampled.values).any():
+                yield profile(sampled, place, kind, bins)
 
 
-def image_profiles(image: SemReduction) -> Iterator[Profile]:
+def image_profiles(image: SemReduction, *, bins: int = BINS) -> Iterator[Profile]:
     """Profiles of spacing and lattice parameter of an image's regions; none where no s is known."""
     regions = [region for region in image.regions if region.status in SEM_COUNTED]
     s = np.array([region.s for region in regions], dtype=np.float64)
@@ -109,4 +120,4 @@ def image_profiles(image: SemReduction) -> Iterator[Profile]:
             values=values,
         )
         for kind, place in places.items():
-            yield profile_of_regions(sampled, errors, place, kind)
+            yield profile_of_regions(sampled, errors, place, kind, bins)

@@ -8,6 +8,7 @@ from dash import Dash, Input, Output, State, dcc, html
 from dash.development.base_component import Component
 
 from analysis.errors import TriptychError
+from analysis.pipeline.registration import with_coprofile
 from analysis.records import Result
 from app.figures import panels, pattern, profiles
 from app.figures.theme import MODALITY_NAME, Scheme, blank
@@ -16,6 +17,8 @@ from app.library import library
 from app.pages import parts
 
 COORDINATES = (("rectangle", "s"), ("depth", "depth"))
+BINS = (("5", "5"), ("10", "10"), ("20", "20"))
+USUAL_BINS = "10"
 BANDS = (("ci", "95 %"), ("std", "spread"), ("none", "none"))
 PATTERN_SHOWN = (("average", "mean"), ("a", "A"), ("b", "B"), ("a-b", "A − B"))
 MODALITIES = ("xray", "sem", "afm")
@@ -41,13 +44,16 @@ def register(app: Dash) -> None:
 
     @app.callback(
         Output("coprofile", "figure"),
+        Output("coprofile-csv", "href"),
         Input(parts.view("c"), "value"),
         Input(parts.view("band"), "value"),
+        Input(parts.view("bins"), "value"),
         State("sample", "data"),
         prevent_initial_call=True,
     )
-    def show_coprofile(coordinate: str, band: str, sample_id: str) -> go.Figure:
-        return _coprofile(library().result(sample_id), coordinate, band, parts.current_scheme())
+    def show_coprofile(coordinate: str, band: str, bins: str, sample_id: str):
+        figure = _coprofile(sample_id, coordinate, band, bins, parts.current_scheme())
+        return figure, _profiles_address(sample_id, bins)
 
     @app.callback(
         Output("pattern", "figure"),
@@ -196,28 +202,42 @@ def _readout(result: Result) -> Component:
 
 def _coprofile_panel(result: Result, asked: dict[str, str], scheme: Scheme) -> Component:
     coordinate, band = _choice(asked.get("c"), COORDINATES), _choice(asked.get("band"), BANDS)
+    bins = _bins(asked.get("bins"))
+    csv, *pictures = parts.actions(result.sample_id, "coprofile", "profiles", "coprofile")
+    csv.id, csv.href = "coprofile-csv", _profiles_address(result.sample_id, bins)
     return parts.panel(
         "Co-profile",
         parts.linked_graph(
             "coprofile",
-            _coprofile(result, coordinate, band, scheme),
+            _coprofile(result.sample_id, coordinate, band, bins, scheme),
             modality="coprofile",
             label="Co-profile from edge to centre; the arrow keys move the cursor",
         ),
         controls=[
             parts.switch("c", coordinate, COORDINATES, label="Coordinate"),
+            html.Span("bins", className="control-name"),
+            parts.switch("bins", bins, BINS, label="Bins"),
             html.Span("band", className="control-name"),
             parts.switch("band", band, BANDS, label="Bands"),
         ],
-        actions=parts.actions(result.sample_id, "coprofile", "profiles", "coprofile"),
+        actions=[csv, *pictures],
         testid="coprofile",
     )
 
 
-def _coprofile(result: Result, coordinate: str, band: str, scheme: Scheme) -> go.Figure:
-    return profiles.coprofile(
-        [result], coordinate=_choice(coordinate, COORDINATES), band=_choice(band, BANDS), scheme=scheme
+def _coprofile(sample_id: str, coordinate: str, band: str, bins: str, scheme: Scheme) -> go.Figure:
+    along, count = _choice(coordinate, COORDINATES), int(_choice(bins, BINS))
+    result = library().derived(
+        sample_id,
+        ("coprofile", along, count),
+        lambda whole: with_coprofile(whole, coordinate=along, bins=count),
     )
+    return profiles.coprofile([result], coordinate=along, band=_choice(band, BANDS), scheme=scheme)
+
+
+def _profiles_address(sample_id: str, bins: str) -> str:
+    """Address of the table of all profiles in as many bins as are drawn."""
+    return f"/csv/{sample_id}/profiles.csv?bins={_bins(bins)}"
 
 
 def _crossplot_panel(result: Result, scheme: Scheme) -> Component:
@@ -334,6 +354,10 @@ def _choice(asked: str | None, options: tuple[tuple[str, str], ...]) -> str:
     """What is asked for, if it is offered, or the first that is."""
     known = [key for key, _ in options]
     return asked if asked in known else known[0]
+
+
+def _bins(asked: str | None) -> str:
+    return asked if asked in dict(BINS) else USUAL_BINS
 
 
 def _index(text: str | None) -> int:

@@ -78,6 +78,21 @@ def test_the_triptych_names_its_parts(app: Dash) -> None:
     } <= names  # fmt: skip
 
 
+@pytest.mark.parametrize(("asked", "bins"), [(None, 10), ("5", 5), ("20", 20), ("7", 10)])
+def test_the_coprofile_is_drawn_in_the_bins_that_the_address_asks_for(
+    app: Dash, asked: str | None, bins: int
+) -> None:
+    with app.server.test_request_context("/"):
+        page = triptych.layout(sample_id="dif", **({} if asked is None else {"bins": asked}))
+    graph = next(p for p in parts_of(page) if isinstance(p, dcc.Graph) and p.id == "coprofile")
+    modulus = next(t for t in graph.figure.data if t.name == "AFM E" and t.mode == "lines+markers")
+    middles = np.asarray(modulus.x, dtype=float)
+    assert np.allclose(np.round((middles - 0.5 / bins) * bins) / bins + 0.5 / bins, middles)
+    assert 0.6 * bins <= middles.size <= bins
+    link = next(p for p in parts_of(page) if getattr(p, "id", None) == "coprofile-csv")
+    assert link.href == f"/csv/dif/profiles.csv?bins={bins}"
+
+
 def test_a_missing_modality_is_said_and_the_rest_is_shown(app: Dash) -> None:
     with app.server.test_request_context("/"):
         page = triptych.layout(sample_id="xonly")

@@ -41,6 +41,36 @@ def unpacked(packed: dict[str, str]) -> np.ndarray:
     return np.frombuffer(base64.b64decode(text), dtype={"f": "<f4", "b": np.uint8}[kind])
 
 
+def profile_rows(client: FlaskClient, query: str) -> list[dict[str, str]]:
+    text = client.get(f"/csv/dif/profiles.csv{query}").get_data(as_text=True)
+    lines = [line for line in text.splitlines() if not line.startswith("#")]
+    return [
+        row
+        for row in csv.DictReader(lines)
+        if (row["modality"], row["quantity"], row["coordinate"]) == ("xray", "a_sc", "rectangle")
+    ]
+
+
+def test_profiles_leave_in_as_many_bins_as_are_drawn(client: FlaskClient) -> None:
+    """Other bins hold the same points: their number and their mean over the crystal stay."""
+    assert len(profile_rows(client, "")) == 10
+    sums = []
+    for bins in (5, 20):
+        rows = profile_rows(client, f"?bins={bins}")
+        assert len(rows) == bins
+        assert float(rows[0]["hi"]) == pytest.approx(1.0 / bins)
+        counted = [(int(row["n"]), float(row["mean"])) for row in rows if int(row["n"])]
+        sums.append((sum(n for n, _ in counted), sum(n * mean for n, mean in counted)))
+    assert sums[0] == pytest.approx(sums[1])
+    assert sums[0][0] > 10
+
+
+def test_bins_that_make_no_sense_give_the_usual_ones(client: FlaskClient) -> None:
+    usual = profile_rows(client, "")
+    for query in ("?bins=9999999", "?bins=x", "?bins=-5"):
+        assert profile_rows(client, query) == usual
+
+
 def test_every_table_leaves_as_csv(client: FlaskClient) -> None:
     for table in (
         "xray_maps",
