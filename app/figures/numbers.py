@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from app.figures.words import unit_text, with_error
+from app.figures.words import suffix, with_error, with_minus
 
 
 def value_text(value: float, error: float | None, unit: str) -> str:
@@ -13,10 +13,4 @@ def value_text(value: float, error: float | None, unit: str) -> str:
         return with_error(value, error) + suffix(unit)
     if not math.isfinite(value):
         return "–"
-    return (f"{value:,.0f}" if abs(value) >= 1e4 else f"{value:.4g}") + suffix(unit)
-
-
-def suffix(unit: str) -> str:
-    """What follows a number: nothing, the degree sign at once, or a space and the unit."""
-    unit = unit_text(unit)
-    return unit if unit in {"", "°"} else f" {unit}"
+    return with_minus(f"{value:,.0f}" if abs(value) >= 1e4 else f"{value:.4g}") + suffix(unit)

@@ -46,6 +46,9 @@ UNIT_TEXT = {
     "1/nm": "nm⁻¹",
 }
 
+SMALLEST = 0.001
+"""Spreads and systematics below this, in the unit of their number, are written as "under"."""
+
 STATUS_TEXT = {
     "ok": "fitted",
     "no_signal": "no signal: outside the crystal or too few photons",
@@ -75,13 +78,32 @@ def unit_text(unit: str) -> str:
 
 def with_error(value: float, err: float | None, unit: str = "") -> str:
     """``14.863 ± 0.021 nm``: two digits of the uncertainty, as many of the value; a dash for NaN."""
-    suffix = f" {unit_text(unit)}" if unit else ""
     if not math.isfinite(value):
         return "–"
     if err is None or not math.isfinite(err) or err <= 0:
-        return f"{value:.3g}{suffix}"
+        return with_minus(f"{value:.3g}") + suffix(unit)
     digits = decimals(err)
-    return f"{value:.{digits}f} ± {err:.{digits}f}{suffix}"
+    return with_minus(f"{value:.{digits}f}") + f" ± {err:.{digits}f}{suffix(unit)}"
+
+
+def with_minus(number: str) -> str:
+    """A number as text with the minus sign of print; for people, never for a file."""
+    return number.replace("-", "−")
+
+
+def suffix(unit: str) -> str:
+    """What follows a number: nothing, the degree sign at once, or a space and the unit."""
+    unit = unit_text(unit)
+    return unit if unit in {"", "°"} else f" {unit}"
+
+
+def size_text(value: float, unit: str) -> str:
+    """A spread or systematic uncertainty to two digits, without an exponent; a tiny one as a limit."""
+    if not math.isfinite(value):
+        return "–"
+    if value < SMALLEST:
+        return f"under {SMALLEST:g}{suffix(unit)}"
+    return f"{value:.{decimals(value)}f}{suffix(unit)}"
 
 
 def decimals(err: float) -> int:
@@ -94,9 +116,9 @@ def apart(value: float, err: float) -> tuple[str, str]:
     if not math.isfinite(value):
         return "", ""
     if not math.isfinite(err) or err <= 0:
-        return f"{value:.4g}", ""
+        return with_minus(f"{value:.4g}"), ""
     digits = decimals(err)
-    return f"{value:.{digits}f}", f"{err:.{digits}f}"
+    return with_minus(f"{value:.{digits}f}"), f"{err:.{digits}f}"
 
 
 def measured_text(measured: Measured | None) -> str:

@@ -14,7 +14,7 @@ from dash.development.base_component import Component
 from analysis.records import Result, SemReduction, SemRegion
 from app.figures import sem_image, sem_spectrum
 from app.figures.theme import Scheme
-from app.figures.words import STATUS_TEXT, apart, with_error
+from app.figures.words import STATUS_TEXT, apart, decimals, with_error
 from app.library import library
 from app.pages import instrument, parts
 from app.pages.instrument import asked, choice, chosen, numbers, whole
@@ -243,9 +243,10 @@ def _taken(result: Result, region: SemRegion, address: str, graph: str, what: st
 
 def _values(region: SemRegion) -> Component:
     """What was read from a region, each number with its uncertainty."""
-    each = " and ".join(f"{one:.4f}" for one in region.delta_k_each_per_nm)
     if region.delta_k_per_nm != region.delta_k_per_nm:
         return html.Div(html.Span(f"No value: {STATUS_TEXT[region.status]}."), className="value-line")
+    digits = decimals(region.delta_k_err_per_nm) if region.delta_k_err_per_nm > 0 else 5
+    each = " and ".join(f"{one:.{digits}f}" for one in region.delta_k_each_per_nm)
     words = (
         ("1/δk", with_error(region.spacing_nm, region.spacing_err_nm, "nm")),
         ("⟨a_SC⟩", with_error(region.a_sc_nm, region.a_sc_err_nm) + f" ± {region.a_sc_sys_nm:.2g} (sys) nm"),

@@ -8,8 +8,7 @@ from dash.development.base_component import Component
 
 from analysis.records import XRAY_STATUS, XrayReduction
 from analysis.units import energy_kev_from_wavelength
-from app.figures.numbers import suffix
-from app.figures.words import STATUS_TEXT, with_error
+from app.figures.words import STATUS_TEXT, suffix, with_error, with_minus
 from app.figures.xray_maps import QUANTITIES, STATUS_COLOUR
 from app.pages.instrument import facts, listed
 
@@ -60,7 +59,8 @@ def geometry_rows(scan: XrayReduction) -> list[tuple[str, ...]]:
         ("Region kept", f"from row {scan.region[0]}, column {scan.region[1]}", "saxs_q_max_per_nm"),
     ]
     if any(at.rotations_rad):
-        rows.append(("Rotations", ", ".join(f"{turn:.4g}" for turn in at.rotations_rad) + " rad", ".poni"))
+        turns = ", ".join(with_minus(f"{turn:.4g}") for turn in at.rotations_rad)
+        rows.append(("Rotations", f"{turns} rad", ".poni"))
     rows.append(("Grid", _grid_text(scan), scan.frames_path))
     return rows
 
@@ -85,7 +85,8 @@ def uncertainty_rows(scan: XrayReduction) -> list[tuple[str, ...]]:
     shift = scan.maps.get("a_sc_shift")
     if shift is not None and np.isfinite(shift.values).any():
         values = shift.values[np.isfinite(shift.values)]
-        rows.append(("Form factor", "not applied", f"{values.min():+.2g} to {values.max():+.2g} nm"))
+        shifts = with_minus(f"{values.min():+.2g} to {values.max():+.2g} nm")
+        rows.append(("Form factor", "not applied", shifts))
     return rows
 
 

@@ -24,7 +24,7 @@ from app.figures.theme import (
     template,
     translucent,
 )
-from app.figures.words import measured_text, with_error
+from app.figures.words import measured_text, size_text, with_error
 from tests.synthetic_result import make_result
 
 
@@ -260,10 +260,30 @@ def test_a_thumbnail_averages_the_pixels_that_count() -> None:
         (0.42, None, "0.42 nm"),
         (float("nan"), 0.1, "–"),
         (7.0, float("nan"), "7 nm"),
+        (-0.0174, 0.044, "−0.017 ± 0.044 nm"),
     ],
 )
 def test_a_number_carries_its_uncertainty(value: float, error: float | None, text: str) -> None:
     assert with_error(value, error, "nm") == text
+
+
+def test_a_degree_sign_stands_at_its_number() -> None:
+    assert with_error(90.0153, 1.1278, "deg") == "90.0 ± 1.1°"
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "text"),
+    [
+        (4.4e-05, "nm", "under 0.001 nm"),
+        (0.0112, "nm/um", "0.011 nm/µm"),
+        (1.3036, "GPa", "1.3 GPa"),
+        (1234.0, "nm", "1234 nm"),
+        (2.97, "deg", "3.0°"),
+        (float("nan"), "nm", "–"),
+    ],
+)
+def test_a_spread_is_written_with_its_unit_without_an_exponent(value: float, unit: str, text: str) -> None:
+    assert size_text(value, unit) == text
 
 
 def test_a_number_that_was_not_had_is_a_dash() -> None:

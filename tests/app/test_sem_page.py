@@ -148,7 +148,7 @@ def test_the_page_shows_the_region_that_the_address_names(app: Dash) -> None:
     words = words_of(page)
     assert "Spectrum, region R5" in words
     assert "16.33 ± 0.11 nm" in words
-    assert "0.0613 and 0.0611 1/nm" in words
+    assert "0.06135 and 0.06110 1/nm" in words
 
 
 def test_nonsense_in_the_address_gives_the_first_region(app: Dash) -> None:
