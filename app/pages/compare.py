@@ -14,7 +14,7 @@ from analysis.errors import TriptychError
 from analysis.records import Measured, Result
 from app.figures import compare
 from app.figures.theme import Scheme
-from app.figures.words import measured_text, with_error
+from app.figures.words import measured_text, size_text, with_error
 from app.library import library
 from app.pages import parts
 
@@ -35,6 +35,7 @@ NUMBERS = (
     ("height", "height"),
 )
 MAPS_SHOWN = (("each", "each"), ("a-b", "first − second"))
+MAPS_TITLE = {"each": "Maps in one colour range", "a-b": "Difference, first − second"}
 MAP_TABLE = {"a_sc": "xray_maps", "modulus": "afm_summary"}
 """The table behind the maps and distributions of a quantity."""
 
@@ -62,6 +63,7 @@ def register(app: Dash) -> None:
     @app.callback(
         Output("compare-maps", "figure"),
         Output("compare-distributions", "figure"),
+        Output("compare-maps-title", "children"),
         Output("compare-maps-actions", "children"),
         Output("compare-distributions-actions", "children"),
         Input(parts.view("q"), "value"),
@@ -74,6 +76,7 @@ def register(app: Dash) -> None:
         table = MAP_TABLE[_known(quantity, QUANTITIES)]
         return (
             *_maps(results, quantity, shown, parts.current_scheme()),
+            MAPS_TITLE[_known(shown, MAPS_SHOWN)],
             _actions(results, table, "compare-maps"),
             _actions(results, table, "compare-distributions"),
         )
@@ -115,8 +118,8 @@ def layout(s: str | list[str] = "", **query: object) -> Component:
             html.Div(
                 [
                     parts.panel(
-                        "Maps in one colour range",
-                        parts.graph("compare-maps", maps, label="Maps of all samples in one colour range"),
+                        html.Span(MAPS_TITLE[_known(shown, MAPS_SHOWN)], id="compare-maps-title"),
+                        parts.graph("compare-maps", maps, label="Maps of the samples, or their difference"),
                         controls=[
                             parts.select("q", quantity, QUANTITIES, label="Quantity"),
                             parts.switch("d", shown, MAPS_SHOWN, label="Maps or their difference"),
@@ -275,9 +278,9 @@ def _cell(measured: Measured | None) -> list[object]:
         return ["–"]
     notes = []
     if measured.sys is not None:
-        notes.append(f"systematic {measured.sys:.2g}")
+        notes.append(f"systematic {size_text(measured.sys, measured.unit)}")
     if measured.std is not None:
-        notes.append(f"spread {measured.std:.2g}")
+        notes.append(f"spread {size_text(measured.std, measured.unit)}")
     if measured.n is not None:
         notes.append(f"n = {measured.n}")
     return [measured_text(measured), html.Span(", ".join(notes), className="cell-note")]
