@@ -91,6 +91,11 @@ def with_minus(number: str) -> str:
     return number.replace("-", "−")
 
 
+def printed(sentence: str) -> str:
+    """A sentence of a report, which is plain ASCII, with the signs of print."""
+    return sentence.replace("+-", "±").replace("nm^-1", "nm⁻¹")
+
+
 def suffix(unit: str) -> str:
     """What follows a number: nothing, the degree sign at once, or a space and the unit."""
     unit = unit_text(unit)

@@ -12,6 +12,7 @@ from dash.development.base_component import Component
 from analysis.errors import TriptychError
 from analysis.records import Result
 from app.figures.theme import MODALITY_NAME
+from app.figures.words import printed
 from app.library import library
 from app.pages import parts
 
@@ -176,7 +177,7 @@ def facts(title: str, headings: Sequence[str], rows: Sequence[Fact], *, testid: 
 def listed(title: str, sentences: Sequence[str], *, nothing: str) -> Component:
     """A panel of sentences."""
     body: Component = (
-        html.Ul([html.Li(sentence) for sentence in sentences], className="sentences")
+        html.Ul([html.Li(printed(sentence)) for sentence in sentences], className="sentences")
         if sentences
         else html.P(nothing, className="caption")
     )
