@@ -69,7 +69,13 @@ def tracked() -> tuple[Path, ...]:
 def texts() -> dict[str, str]:
     """Text of every tracked text file by its name from the project's root."""
     files = [path for path in tracked() if path.suffix in TEXT_ENDINGS]
-    return {path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8") for path in files}
+    return {path.relative_to(ROOT).as_posix(): _text(path) for path in files}
+
+
+def _text(path: Path) -> str:
+    """Text of a file; an instrument's sidecar may be UTF-16, which its byte order mark says."""
+    content = path.read_bytes()
+    return content.decode("utf-16" if content.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8")
 
 
 def sources() -> dict[str, str]:
