@@ -21,7 +21,9 @@ from analysis.io.sample_file import Sample, read_sample, sample_id, sample_path
 from analysis.pipeline.afm import afm_inputs, check_afm, reduce_afm
 from analysis.pipeline.registration import Registered, register
 from analysis.pipeline.sem import check_sem, reduce_sem, sem_inputs
-from analysis.pipeline.xray import check_xray, reduce_xray, xray_inputs
+from analysis.pipeline.xray import reduce_xray
+from analysis.pipeline.xray_check import check_xray
+from analysis.pipeline.xray_scan import xray_inputs
 from analysis.records import (
     AfmReduction,
     InputFile,

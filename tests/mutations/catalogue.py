@@ -37,7 +37,7 @@ MUTATIONS = (
     ),
     Mutation(
         name="background scale",
-        file="analysis/pipeline/xray.py",
+        file="analysis/pipeline/xray_scan.py",
         old="return scan_s / background_s, ",
         new="return background_s / scan_s, ",
         tests=("tests/xray/test_scan.py",),

@@ -11,7 +11,9 @@ import pytest
 
 from analysis.errors import InputError, NotServedError, TriptychError
 from analysis.io.sample_file import XrayBlock
-from analysis.pipeline.xray import check_xray, reduce_xray, xray_inputs
+from analysis.pipeline.xray import reduce_xray
+from analysis.pipeline.xray_check import check_xray
+from analysis.pipeline.xray_scan import xray_inputs
 from analysis.records import XRAY_STATUS, XrayReduction
 from tests.xray.frames import MASKED, SmallScan
 

@@ -12,7 +12,9 @@ import pytest
 from analysis.errors import InputError
 from analysis.io.sample_file import XrayBlock
 from analysis.io.scan_positions import ScanRaster, raster_lines, read_raster
-from analysis.pipeline.xray import check_xray, open_scan, reduce_xray, xray_inputs
+from analysis.pipeline.xray import reduce_xray
+from analysis.pipeline.xray_check import check_xray
+from analysis.pipeline.xray_scan import open_scan, xray_inputs
 from tests.xray.frames import SmallScan
 from tests.xray.test_scan_positions_grid import scan
 
