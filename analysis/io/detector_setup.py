@@ -8,9 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from analysis.errors import InputError
-from analysis.io.eiger import Series
 from analysis.io.poni import Poni, read_poni
 from analysis.io.sample_file import FILE_NAME, XrayBlock
+from analysis.io.series import Series
 from analysis.records import DetectorGeometry
 from analysis.units import wavelength_nm_from_energy
 

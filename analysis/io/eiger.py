@@ -9,94 +9,30 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import h5py
 import numpy as np
-import numpy.typing as npt
 
 from analysis.errors import InputError
-from analysis.io.hdf5_safety import AuditedFile, named_file, virtual_parts
-from analysis.units import MM_PER_M, MM_PER_UM, NM_PER_ANGSTROM, UM_PER_M, UM_PER_MM, US_PER_S
+from analysis.io.hdf5_safety import AuditedFile, virtual_parts
+from analysis.io.hdf5_values import MM_BY_UNIT, NM_BY_UNIT, S_BY_UNIT, UM_BY_UNIT, scalar, with_unit
+from analysis.io.series import (
+    MAX_FRAMES,
+    NEGATIVE,
+    REJECT_BITS,
+    DetectorMetadata,
+    Mask,
+    Part,
+    Series,
+    checked_frames,
+    nothing_to_read,
+)
 
-Mask = npt.NDArray[np.bool_]
-
-REJECT_BITS = 0xFFFF
-"""Bits of ``pixel_mask`` that make a pixel unusable; bit 31 marks a virtual pixel, which is usable."""
-
-MAX_SIDE_PX = 20_000
-MAX_FRAMES = 100_000_000
 ENTRY = "/entry"
 DETECTOR = "/entry/instrument/detector"
-
-MM_BY_UNIT = {"m": MM_PER_M, "mm": 1.0, "cm": 10.0, "um": MM_PER_UM, "µm": MM_PER_UM, "micron": MM_PER_UM}
-UM_BY_UNIT = {"m": UM_PER_M, "mm": UM_PER_MM, "um": 1.0, "µm": 1.0, "micron": 1.0, "microns": 1.0}
-NM_BY_UNIT = {"angstrom": NM_PER_ANGSTROM, "a": NM_PER_ANGSTROM, "å": NM_PER_ANGSTROM, "nm": 1.0, "m": 1e9}
-S_BY_UNIT = {"s": 1.0, "ms": 1e-3, "us": 1.0 / US_PER_S, "µs": 1.0 / US_PER_S, "second": 1.0, "seconds": 1.0}
-
-
-@dataclass(frozen=True, kw_only=True)
-class Part:
-    """Consecutive frames in one dataset: images ``first_number`` ... lie at ``start`` ... of it."""
-
-    path: Path
-    dataset: str
-    first_number: int
-    start: int
-    count: int
-
-    @property
-    def last_number(self) -> int:
-        """Image number of the last frame."""
-        return self.first_number + self.count - 1
-
-
-@dataclass(frozen=True, kw_only=True)
-class DetectorMetadata:
-    """What the file says of the detector; None where it says nothing (0 for a distance or centre is nothing).
-
-    ``saturation`` is the first count that is not trusted, ``masked_value`` what masked pixels carry.
-    """
-
-    wavelength_nm: float | None = None
-    distance_mm: float | None = None
-    pixel_size_um: tuple[float, float] | None = None
-    beam_center_px: tuple[float, float] | None = None
-    exposure_s: float | None = None
-    saturation: int | None = None
-    masked_value: int = 2**32 - 1
-    sources: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Series:
-    """Frames of one run: ``shape`` (rows, cols) of each, where they are, how many there should be.
-
-    ``expected`` is None where nothing says it. ``missing_files`` names files that are linked but not there.
-    ``rejected`` (rows, cols) marks pixels that the file's own mask rejects. ``files`` lists all files read.
-    """
-
-    path: Path
-    shape: tuple[int, int]
-    dtype: np.dtype[np.unsignedinteger]
-    expected: int | None
-    parts: tuple[Part, ...]
-    missing_files: tuple[str, ...]
-    metadata: DetectorMetadata
-    rejected: Mask
-    files: tuple[Path, ...]
-
-    @property
-    def highest_number(self) -> int:
-        """Largest image number that is there."""
-        return max(part.last_number for part in self.parts)
-
-    @property
-    def present(self) -> int:
-        """Number of frames that are there."""
-        return sum(part.count for part in self.parts)
 
 
 def read_series(path: Path) -> Series:
@@ -105,15 +41,7 @@ def read_series(path: Path) -> Series:
         stacks = list(_stacks(file))
         parts, missing = _placed(file, stacks)
         if not parts:
-            what = (
-                f"none of the files that hold them is there ({', '.join(missing[:3])})" if missing else "none"
-            )
-            raise InputError(
-                path,
-                expected="detector frames",
-                found=what,
-                remedy="put the data files beside the master file" if missing else None,
-            )
+            raise nothing_to_read(path, missing)
         shape, dtype = _one_kind(path, stacks)
         metadata = _metadata(file, dtype)
         return Series(
@@ -220,18 +148,14 @@ def _parts_of(file: AuditedFile, dataset: h5py.Dataset, guess: int) -> tuple[lis
     return parts, missing
 
 
-def _one_kind(path: Path, stacks: list[_Stack]) -> tuple[tuple[int, int], np.dtype[np.unsignedinteger]]:
+def _one_kind(path: Path, stacks: list[_Stack]) -> tuple[tuple[int, int], np.dtype[np.integer]]:
     """The one shape and type of all frames; raises InputError where they differ or cannot be counts."""
     present = [stack.dataset for stack in stacks if stack.dataset is not None]
     kinds = {(dataset.shape[1:], dataset.dtype) for dataset in present}
     if len(kinds) != 1:
         raise InputError(path, expected="frames of one size and type", found=f"{len(kinds)} kinds")
     shape, dtype = kinds.pop()
-    if dtype.kind != "u" or dtype.itemsize > 4:
-        raise InputError(path, expected="counts of 8, 16 or 32 bits without sign", found=str(dtype))
-    if not all(1 <= side <= MAX_SIDE_PX for side in shape):
-        raise InputError(path, expected=f"frames of at most {MAX_SIDE_PX} pixels a side", found=str(shape))
-    return (int(shape[0]), int(shape[1])), dtype
+    return checked_frames(path, shape, dtype)
 
 
 def _expected(file: AuditedFile, parts: tuple[Part, ...], *, complete: bool) -> int | None:
@@ -256,43 +180,22 @@ def _find(file: AuditedFile, name: str) -> h5py.Dataset | None:
 
 
 def _number(file: AuditedFile, name: str) -> float | None:
-    return _scalar(_find(file, name))
+    return scalar(_find(file, name))
 
 
-def _scalar(dataset: h5py.Dataset | None) -> float | None:
-    if dataset is None or dataset.size != 1 or dataset.dtype.kind not in "iuf":
-        return None
-    value = float(np.asarray(dataset[()]).ravel()[0])
-    return value if np.isfinite(value) else None
-
-
-def _with_unit(dataset: h5py.Dataset | None, factors: Mapping[str, float], default: str) -> float | None:
-    """A positive number in the unit that ``factors`` lead to; None where it is 0 or not there."""
-    value = _scalar(dataset)
-    if value is None or dataset is None or value <= 0.0:
-        return None
-    raw = dataset.attrs.get("units", default)
-    unit = (raw.decode("utf-8", "replace") if isinstance(raw, bytes) else str(raw)).strip().lower()
-    if unit not in factors:
-        raise InputError(
-            dataset.file.filename, field=dataset.name, expected=f"a unit of {', '.join(factors)}", found=unit
-        )
-    return value * factors[unit]
-
-
-def _metadata(file: AuditedFile, dtype: np.dtype[np.unsignedinteger]) -> DetectorMetadata:
-    wavelength = _with_unit(
+def _metadata(file: AuditedFile, dtype: np.dtype[np.integer]) -> DetectorMetadata:
+    wavelength = with_unit(
         file.dataset(f"{ENTRY}/instrument/beam/incident_wavelength"), NM_BY_UNIT, "angstrom"
     )
-    distance = _with_unit(_find(file, "distance"), MM_BY_UNIT, "m") or _with_unit(
+    distance = with_unit(_find(file, "distance"), MM_BY_UNIT, "m") or with_unit(
         _find(file, "detector_distance"), MM_BY_UNIT, "m"
     )
-    sizes = [_with_unit(_find(file, f"{axis}_pixel_size"), UM_BY_UNIT, "m") for axis in "xy"]
+    sizes = [with_unit(_find(file, f"{axis}_pixel_size"), UM_BY_UNIT, "m") for axis in "xy"]
     centre = [_number(file, f"beam_center_{axis}") for axis in "xy"]
     pixel_size = (sizes[0], sizes[1]) if sizes[0] is not None and sizes[1] is not None else None
     beam = (centre[0], centre[1]) if centre[0] and centre[1] else None
     bits = int(_number(file, "bit_depth_image") or 8 * dtype.itemsize)
-    masked_value = 2 ** min(max(bits, 1), 8 * dtype.itemsize) - 1
+    masked_value = NEGATIVE if dtype.kind == "i" else 2 ** min(max(bits, 1), 8 * dtype.itemsize) - 1
     limits = [
         value
         for name in ("saturation_value", "countrate_correction_count_cutoff")
@@ -309,7 +212,7 @@ def _metadata(file: AuditedFile, dtype: np.dtype[np.unsignedinteger]) -> Detecto
         distance_mm=distance,
         pixel_size_um=pixel_size,
         beam_center_px=beam,
-        exposure_s=_with_unit(_find(file, "count_time"), S_BY_UNIT, "s"),
+        exposure_s=with_unit(_find(file, "count_time"), S_BY_UNIT, "s"),
         saturation=int(min(limits)) if limits else None,
         masked_value=masked_value,
         sources={name: file.path.name for name, value in known.items() if value is not None},
@@ -352,13 +255,3 @@ def find_series_file(folder: Path, frames: str) -> Path:
             path, expected=expected, found=f"{len(found)} of them", remedy="name the master file"
         )
     return found[0]
-
-
-__all__ = [
-    "DetectorMetadata",
-    "Part",
-    "Series",
-    "find_series_file",
-    "named_file",
-    "read_series",
-]

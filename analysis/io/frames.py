@@ -22,8 +22,8 @@ import numpy as np
 import numpy.typing as npt
 
 from analysis.io.bitshuffle_lz4 import OK, decode_region, walk_blocks, workspace
-from analysis.io.eiger import Part, Series
 from analysis.io.hdf5_safety import open_audited
+from analysis.io.series import FrameSource, Part, Series
 
 Counts = npt.NDArray[np.uint32]
 
@@ -98,7 +98,9 @@ class FrameReader:
         found = []
         for part, table in zip(self.series.parts, self._tables, strict=True):
             numbers = np.arange(part.first_number, part.last_number + 1, dtype=np.int64)
-            if table is not None:
+            if part.source is not None:
+                numbers = numbers[part.source.stored_bytes()[part.start : part.start + part.count] > 0]
+            elif table is not None:
                 numbers = numbers[table.sizes[part.start : part.start + part.count] > 0]
             found.append(numbers)
         return np.concatenate(found)
@@ -110,6 +112,8 @@ class FrameReader:
             return False
         part, table = self.series.parts[place], self._tables[place]
         index = part.start + number - part.first_number
+        if part.source is not None:
+            return self._read_source(part.source, index, out)
         if table is None:
             return self._read_slowly(part, index, out)
         return self._read_fast(table, index, out)
@@ -122,6 +126,8 @@ class FrameReader:
 
     def _table(self, part: Part) -> _ChunkTable | None:
         """Chunk table of one dataset, or None where its storage is not the usual one."""
+        if part.source is not None:
+            return None
         dataset = self._dataset(part)
         rows, cols = self.series.shape
         filters = _filters(dataset)
@@ -134,6 +140,7 @@ class FrameReader:
             and filters[0][1][2] == item
             and filters[0][1][4] == LZ4_OPTION
             and dataset.dtype.newbyteorder("<") == dataset.dtype
+            and (dataset.dtype.kind == "u" or item == 4)  # a short sign would be lost
         )
         if not usual:
             return None
@@ -180,6 +187,13 @@ class FrameReader:
         if code != OK:
             return False
         out[...] = self.region.mirrored(into)
+        return True
+
+    def _read_source(self, source: FrameSource, index: int, out: Counts) -> bool:
+        values = source.read(index, self.region.rows, self.region.cols)
+        if values is None:
+            return False
+        out[...] = self.region.mirrored(values)
         return True
 
     def _read_slowly(self, part: Part, index: int, out: Counts) -> bool:

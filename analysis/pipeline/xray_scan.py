@@ -10,10 +10,11 @@ import numpy.typing as npt
 
 from analysis.errors import InputError
 from analysis.io.detector_setup import detector_geometry, user_mask
-from analysis.io.eiger import Series, find_series_file, read_series
+from analysis.io.eiger import find_series_file, read_series
 from analysis.io.sample_file import FILE_NAME, XrayBlock
 from analysis.io.scan_grid import image_numbers, scan_grid
 from analysis.io.scan_positions import ScanRaster, read_raster
+from analysis.io.series import Series
 from analysis.records import DetectorGeometry, PixelGrid
 
 

@@ -204,7 +204,7 @@ def _replace(file: h5py.File, values: np.ndarray) -> None:
     file["entry/data/data"] = values
 
 
-@pytest.mark.parametrize("kind", [np.float32, np.int32, np.uint64])
+@pytest.mark.parametrize("kind", [np.float32, np.int64, np.uint64])
 def test_values_that_are_no_counts_are_refused(tmp_path: Path, kind: type) -> None:
     write_data(tmp_path / "x.h5", np.zeros((1, 4, 4), kind), first=1, compression="gzip")
     with pytest.raises(InputError, match="counts"):
@@ -220,6 +220,22 @@ def test_a_folder_or_a_pattern_may_stand_for_its_one_master(master: Path) -> Non
         find_series_file(folder.parent, folder.name)
     with pytest.raises(InputError, match="nothing there"):
         find_series_file(folder, "absent.h5")
+
+
+@pytest.mark.parametrize("kind", [np.int8, np.int16, np.int32])
+@pytest.mark.parametrize("filters", [{}, {"compression": "gzip"}])
+def test_counts_with_a_sign_are_masked_below_zero(
+    tmp_path: Path, kind: type, filters: dict[str, object]
+) -> None:
+    frames = np.full((1, *SMALL.shape), 7, kind)
+    frames[0, 1, :3] = (-1, -2, np.iinfo(kind).max)
+    write_data(tmp_path / "x.h5", frames, first=1, **filters)
+    series = read_series(tmp_path / "x.h5")
+    out = np.zeros((2, 4), np.uint32)
+    with FrameReader(series, Region(rows=(0, 2), cols=(0, 4))) as reader:
+        assert reader.read(1, out)
+    np.testing.assert_array_equal(out >= series.metadata.masked_value, [[0] * 4, [1, 1, 0, 0]])
+    assert out[1, 2:].tolist() == [np.iinfo(kind).max, 7]
 
 
 @pytest.mark.real
