@@ -12,6 +12,13 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from analysis.measured import Measured as Measured
+from analysis.wide_angle_records import SPOT_COLUMNS as SPOT_COLUMNS
+from analysis.wide_angle_records import WIDE_ANGLE_STATUS as WIDE_ANGLE_STATUS
+from analysis.wide_angle_records import CrossCorrelation as CrossCorrelation
+from analysis.wide_angle_records import EventStack as EventStack
+from analysis.wide_angle_records import WideAngle as WideAngle
+
 Array = npt.NDArray[np.float64]
 Bytes = npt.NDArray[np.uint8]
 Json = Mapping[str, object]
@@ -36,22 +43,6 @@ AFM_STATUS = ("ok", "outside", "edge", "clipped", "masked", "not_finite")
 
 COORDINATES = ("rectangle", "distance", "ray", "depth")
 """The edge-to-centre coordinates that are offered; the first is the default, the last is in um."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Measured:
-    """One number with what is known of it; None where it does not apply.
-
-    ``err`` is 1 sigma (statistical) of ``value``, ``sys`` the systematic part common to all points,
-    ``std`` the spread (ddof = 0) of the ``n`` values behind it.
-    """
-
-    value: float
-    unit: str
-    err: float | None = None
-    sys: float | None = None
-    std: float | None = None
-    n: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -251,6 +242,7 @@ class XrayReduction:
     outline: Outline | None = None
     coordinate: Coordinate | None = None
     positions: tuple[Position, ...] = ()
+    wide_angle: WideAngle | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
