@@ -23,7 +23,7 @@ import numpy.typing as npt
 
 from analysis.io.bitshuffle_lz4 import OK, decode_region, walk_blocks, workspace
 from analysis.io.hdf5_safety import open_audited
-from analysis.io.series import FrameSource, Part, Series
+from analysis.io.series import Part, Series
 
 Counts = npt.NDArray[np.uint32]
 
@@ -107,16 +107,35 @@ class FrameReader:
 
     def read(self, number: int, out: Counts) -> bool:
         """Fill ``out`` (region rows, cols) with image ``number``; False where it is missing or damaged."""
+        found = self._decoded(number, self.region)
+        if found is None:
+            return False
+        out[...] = self.region.mirrored(found)
+        return True
+
+    def read_whole(self, number: int, out: Counts, whole: npt.NDArray[np.uint16]) -> bool:
+        """The same, and the whole frame into ``whole`` (detector rows, cols), counts clipped to its type."""
+        rows, cols = self.series.shape
+        found = self._decoded(number, Region(rows=(0, rows), cols=(0, cols)))
+        if found is None:
+            return False
+        out[...] = self.region.cut(found)
+        whole[...] = np.minimum(self.region.mirrored(found), np.iinfo(np.uint16).max)
+        return True
+
+    def _decoded(self, number: int, region: Region) -> Counts | None:
+        """Counts of a region as they are stored, in an array that the next call uses again."""
         place = bisect_right(self._firsts, number) - 1
         if place < 0 or number > self.series.parts[place].last_number:
-            return False
+            return None
         part, table = self.series.parts[place], self._tables[place]
         index = part.start + number - part.first_number
         if part.source is not None:
-            return self._read_source(part.source, index, out)
+            values = part.source.read(index, region.rows, region.cols)
+            return None if values is None else values.astype(np.uint32)
         if table is None:
-            return self._read_slowly(part, index, out)
-        return self._read_fast(table, index, out)
+            return self._read_slowly(part, index, region)
+        return self._read_fast(table, index, region)
 
     def _dataset(self, part: Part) -> h5py.Dataset:
         if part.path not in self._datasets:
@@ -164,50 +183,37 @@ class FrameReader:
         sizes[(offsets < 0) | (sizes > MAX_CHUNK_BYTES) | (offsets + sizes > end)] = 0
         return _ChunkTable(descriptor=descriptor, offsets=offsets, sizes=sizes, item_bytes=item)
 
-    def _read_fast(self, table: _ChunkTable, index: int, out: Counts) -> bool:
+    def _read_fast(self, table: _ChunkTable, index: int, region: Region) -> Counts | None:
         size = int(table.sizes[index])
         if size <= 0:
-            return False
+            return None
         raw = os.pread(table.descriptor, size, int(table.offsets[index]))
         rows, cols = self.series.shape
         if not hasattr(self._local, "room"):
-            self._local.room = (np.zeros(self.shape, dtype=np.uint32), *workspace(rows * cols))
-        into, starts, block, line = self._local.room
+            self._local.room, self._local.into = workspace(rows * cols), np.zeros((0, 0), dtype=np.uint32)
+        if self._local.into.shape != region.shape:
+            self._local.into = np.zeros(region.shape, dtype=np.uint32)
         code = decode_region(
             np.frombuffer(raw, dtype=np.uint8),
             table.item_bytes,
             cols,
-            (*self.region.rows, *self.region.cols),
+            (*region.rows, *region.cols),
             rows * cols,
-            into,
-            starts,
-            block,
-            line,
+            self._local.into,
+            *self._local.room,
         )
-        if code != OK:
-            return False
-        out[...] = self.region.mirrored(into)
-        return True
+        return self._local.into if code == OK else None
 
-    def _read_source(self, source: FrameSource, index: int, out: Counts) -> bool:
-        values = source.read(index, self.region.rows, self.region.cols)
-        if values is None:
-            return False
-        out[...] = self.region.mirrored(values)
-        return True
-
-    def _read_slowly(self, part: Part, index: int, out: Counts) -> bool:
-        rows, cols = self.region.rows, self.region.cols
+    def _read_slowly(self, part: Part, index: int, region: Region) -> Counts | None:
         with self._lock:
             dataset = self._dataset(part)
             if not _chunks_are_sound(dataset, index):
-                return False
+                return None
             try:
-                values = dataset[index, slice(*rows), slice(*cols)]
+                found = dataset[index, slice(*region.rows), slice(*region.cols)]
             except (OSError, RuntimeError):
-                return False
-        out[...] = self.region.mirrored(values)
-        return True
+                return None
+        return np.asarray(found).astype(np.uint32)
 
 
 def _filters(dataset: h5py.Dataset) -> list[tuple[int, tuple[int, ...]]]:

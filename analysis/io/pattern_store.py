@@ -7,7 +7,9 @@ leaves whole batches only. When all are there, their packed patterns are copied 
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import h5py
 import hdf5plugin
@@ -17,10 +19,12 @@ import numpy.typing as npt
 from analysis.errors import InputError
 from analysis.io.hdf5_safety import open_audited
 from analysis.records import PatternStack
+from analysis.xray.frame_pass import PassBatch
 from analysis.xray.reduction import Batch
 
 STACK_NAME = "patterns.h5"
 DATASET = "patterns"
+PASSES = "passes"
 _ARRAYS = ("rows", "rings", "total")
 
 
@@ -44,6 +48,7 @@ class PatternStore:
             for name in _ARRAYS:
                 file[name] = getattr(batch, name)
             file["summed"] = batch.summed
+            _put_passes(file, batch.passes)
             file.create_dataset(
                 DATASET,
                 data=batch.patterns,
@@ -54,7 +59,7 @@ class PatternStore:
         part.replace(target)
         _flush(self.folder)
 
-    def recall(self, number: int, points: int) -> Batch | None:
+    def recall(self, number: int, points: int, *, passes: Sequence[str] = ()) -> Batch | None:
         """A batch of an earlier run without its patterns, or None where there is none that is sound."""
         path = self.path(number)
         if not path.is_file():
@@ -63,11 +68,18 @@ class PatternStore:
             with open_audited(path, alone=True) as file:
                 arrays = {name: np.asarray(file[name][()]) for name in _ARRAYS}
                 summed, count = int(file["summed"][()]), file[DATASET].shape
+                made = {name: _pass_of(file[PASSES][name]) for name in passes}
         except (InputError, OSError, KeyError, RuntimeError, ValueError):
             return None
         if count != (points, *self.shape[2:]) or arrays["rows"].shape[0] != points:
             return None
-        return Batch(patterns=np.empty((0, 0, 0), dtype=np.uint32), summed=summed, **arrays)
+        nothing = np.empty((0, 0, 0), dtype=np.uint32)
+        return Batch(patterns=nothing, summed=summed, passes=made, **arrays)
+
+    def stored(self, number: int, name: str) -> dict[str, npt.NDArray[Any]]:
+        """What pass ``name`` left on the disk of one batch."""
+        with open_audited(self.path(number), alone=True) as file:
+            return _arrays_of(file[PASSES][name]["stored"])
 
     def assemble(self, batches: int) -> PatternStack:
         """Copy the packed patterns of all batches, in scan order, into one stack."""
@@ -97,6 +109,23 @@ class PatternStore:
         """Counts (h, w) of one point, by its batch and place in it."""
         with open_audited(self.path(number), alone=True) as file:
             return np.asarray(file[DATASET][place], dtype=np.uint32)
+
+
+def _put_passes(file: h5py.File, passes: Mapping[str, PassBatch]) -> None:
+    file.create_group(PASSES)
+    for name, batch in passes.items():
+        for part in ("points", "totals", "stored"):
+            group = file.create_group(f"{PASSES}/{name}/{part}")
+            for key, values in getattr(batch, part).items():
+                group[key] = values
+
+
+def _pass_of(group: h5py.Group) -> PassBatch:
+    return PassBatch(points=_arrays_of(group["points"]), totals=_arrays_of(group["totals"]))
+
+
+def _arrays_of(group: h5py.Group) -> dict[str, npt.NDArray[Any]]:
+    return {key: np.asarray(values[()]) for key, values in group.items()}
 
 
 def _flush(path: Path) -> None:

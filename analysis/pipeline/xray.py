@@ -14,6 +14,7 @@ from analysis.io.sample_file import XrayBlock
 from analysis.io.scan_positions import raster_lines
 from analysis.pipeline.xray_scan import Scan, open_scan
 from analysis.pipeline.xray_setup import region_of, region_origin, setup_of
+from analysis.pipeline.xray_stream import batches_of, stream
 from analysis.records import XrayReduction
 from analysis.xray.frame_kernels import OK, STATUS
 from analysis.xray.geometry import flipped, pixel_directions
@@ -25,19 +26,10 @@ from analysis.xray.maps import (
     radial_profiles,
     systematic_errors,
 )
-from analysis.xray.reduction import (
-    FRAME_MISSING,
-    Batch,
-    reduce_batches,
-    second_chance,
-    without_patterns,
-)
+from analysis.xray.reduction import FRAME_MISSING, second_chance
 from analysis.xray.setup import ScanSetup
 
 Array = npt.NDArray[np.float64]
-Counts = npt.NDArray[np.uint32]
-
-BATCH_POINTS = 64
 
 
 def reduce_xray(
@@ -59,12 +51,13 @@ def reduce_xray(
     with FrameReader(scan.series, region) as reader:
         setup, notes = setup_of(scan, reader, region, geometry, directions, origin, folder)
         store = PatternStore(scratch, (*scan.grid.shape, *region.shape))
-        batches = _batches(scan.numbers)
-        rows, rings, totals = _stream(reader, setup, batches, store, workers=workers, progress=progress)
-    gained = second_chance(rows, scan.grid.shape, _reader_of(store, batches), setup)
+        batches = batches_of(scan.numbers)
+        streamed = stream(reader, setup, batches, store, workers=workers, progress=progress)
+    rows, rings = streamed.rows, streamed.rings
+    gained = second_chance(rows, scan.grid.shape, streamed.pattern, setup)
     patterns = store.assemble(len(batches))
     points = point_maps(rows, rings, setup, shape=scan.grid.shape, nanocrystal_size_nm=nanocrystal_size_nm)
-    average = average_pattern(*totals, setup)
+    average = average_pattern(streamed.total, streamed.summed, setup)
     profile, profile_err = _average_radial(rows, rings, setup)
     missing = rows[:, STATUS].reshape(scan.grid.shape) == FRAME_MISSING
     return XrayReduction(
@@ -88,58 +81,9 @@ def reduce_xray(
         fit_names=FIT_NAMES,
         fit_parameters=points.fit_parameters,
         systematic=systematic_errors(geometry, points.maps),
-        notes=(*notes, *_closing_notes(scan, totals[1], gained, missing, nanocrystal_size_nm)),
+        notes=(*notes, *_closing_notes(scan, streamed.summed, gained, missing, nanocrystal_size_nm)),
         patterns=patterns,
     )
-
-
-def _batches(numbers: npt.NDArray[np.int64]) -> list[list[int]]:
-    """Image numbers in scan order, whole rows together until a batch is full."""
-    per_batch = max(1, BATCH_POINTS // numbers.shape[1])
-    return [
-        [int(number) for number in numbers[row : row + per_batch].ravel()]
-        for row in range(0, numbers.shape[0], per_batch)
-    ]
-
-
-def _stream(
-    reader: FrameReader,
-    setup: ScanSetup,
-    batches: list[list[int]],
-    store: PatternStore,
-    *,
-    workers: int,
-    progress: Callable[[int, int], None],
-) -> tuple[Array, Array, tuple[npt.NDArray[np.uint64], int]]:
-    """Reduce what is not kept already; gives all rows and rings, and the sum of frames with a lattice."""
-    total = sum(len(batch) for batch in batches)
-    kept: dict[int, Batch] = {}
-    for number, points in enumerate(batches):
-        recalled = store.recall(number, len(points))
-        if recalled is not None:
-            kept[number] = recalled
-    done = sum(len(batches[number]) for number in kept)
-    progress(done, total)
-    open_ones = [number for number in range(len(batches)) if number not in kept]
-    made = reduce_batches(reader, setup, [batches[number] for number in open_ones], workers=workers)
-    for number, batch in zip(open_ones, made, strict=True):
-        store.keep(number, batch)
-        kept[number] = without_patterns(batch)
-        done += len(batches[number])
-        progress(done, total)
-    ordered = [kept[number] for number in range(len(batches))]
-    summed = sum(batch.summed for batch in ordered)
-    counts = np.zeros(setup.shape, dtype=np.uint64)
-    for batch in ordered:
-        counts += batch.total
-    rows = np.concatenate([batch.rows for batch in ordered])
-    rings = np.concatenate([batch.rings for batch in ordered])
-    return rows, rings, (counts, summed)
-
-
-def _reader_of(store: PatternStore, batches: list[list[int]]) -> Callable[[int], Counts | None]:
-    per_batch = len(batches[0])
-    return lambda point: store.pattern(point // per_batch, point % per_batch)
 
 
 def _average_radial(rows: Array, rings: Array, setup: ScanSetup) -> tuple[Array, Array]:

@@ -8,10 +8,10 @@ then do points that failed get a second chance, started from what their neighbou
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
-from typing import Protocol
+from dataclasses import dataclass, field, replace
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -31,6 +31,7 @@ from analysis.xray.frame_kernels import (
     fit_frame,
     search_frame,
 )
+from analysis.xray.frame_pass import FramePass, FrameSource, PassBatch, joined_passes
 from analysis.xray.setup import ScanSetup
 
 Array = npt.NDArray[np.float64]
@@ -41,29 +42,24 @@ FRAME_MISSING = XRAY_STATUS.index("frame_missing")
 RETRIED = (NO_SIGNAL, NO_CONVERGENCE, AMBIGUOUS)
 
 
-class FrameSource(Protocol):
-    """Frames of one region by image number; ``read`` may be called from several threads."""
-
-    def read(self, number: int, out: Counts) -> bool:
-        """Fill ``out`` (h, w) with the counts of one frame; False where it is missing or damaged."""
-        ...
-
-
 @dataclass(frozen=True, kw_only=True)
 class Batch:
     """Consecutive scan points reduced: ``rows`` (n, ROW_LENGTH), ``rings`` (n, n_q) counts of each ring,
-    ``patterns`` (n, h, w), ``total`` (h, w) counts summed over frames in which a lattice was found."""
+    ``patterns`` (n, h, w), ``total`` (h, w) counts summed over frames in which a lattice was found,
+    ``passes`` what each further pass made of them."""
 
     rows: Array
     rings: Array
     patterns: Counts
     total: npt.NDArray[np.uint64]
     summed: int
+    passes: Mapping[str, PassBatch] = field(default_factory=dict)
 
 
 def without_patterns(batch: Batch) -> Batch:
-    """The same batch with its patterns let go."""
-    return replace(batch, patterns=np.empty((0, 0, 0), dtype=np.uint32))
+    """The same batch with its patterns, and what else stays on the disk, let go."""
+    passes = {name: replace(part, stored={}) for name, part in batch.passes.items()}
+    return replace(batch, patterns=np.empty((0, 0, 0), dtype=np.uint32), passes=passes)
 
 
 class _Room:
@@ -75,26 +71,44 @@ class _Room:
         self.family = np.empty(size, dtype=np.int64)
 
 
-def reduce_batch(source: FrameSource, setup: ScanSetup, numbers: Sequence[int]) -> Batch:
-    """Read, search and fit the frames with these image numbers (-1: none) one after the other."""
+def reduce_batch(
+    source: FrameSource,
+    setup: ScanSetup,
+    numbers: Sequence[int],
+    *,
+    passes: Sequence[FramePass] = (),
+    detector_shape: tuple[int, int] = (0, 0),
+) -> Batch:
+    """Read, search and fit the frames with these image numbers (-1: none) one after the other.
+
+    ``passes`` are shown each frame whole, ``detector_shape`` (rows, columns) large.
+    """
     n, n_q = len(numbers), setup.q_edges_per_nm.size - 1
     rows, rings = np.full((n, ROW_LENGTH), np.nan), np.full((n, n_q), np.nan)
     patterns = np.zeros((n, *setup.shape), dtype=np.uint32)
     total = np.zeros(setup.shape, dtype=np.uint64)
     room, summed = _Room(setup), 0
+    tasks = {each.name: each.begin(n) for each in passes}
+    whole = np.zeros(detector_shape, dtype=np.uint16)
     for place, number in enumerate(numbers):
         counts = patterns[place]
-        if number < 0 or not source.read(number, counts):
+        seen = number >= 0 and (
+            source.read_whole(number, counts, whole) if tasks else source.read(number, counts)
+        )
+        if not seen:
             counts[:] = 0
             rows[place, STATUS] = FRAME_MISSING
             continue
         if _search(setup, counts, rings[place], rows[place]):
             _fit(setup, counts, room, rows[place])
+        for task in tasks.values():
+            task.take(place, whole, counts, rows[place])
         counts[~setup.usable] = 0
         if rows[place, STATUS] == OK:
             total += counts
             summed += 1
-    return Batch(rows=rows, rings=rings, patterns=patterns, total=total, summed=summed)
+    made = {name: task.finish() for name, task in tasks.items()}
+    return Batch(rows=rows, rings=rings, patterns=patterns, total=total, summed=summed, passes=made)
 
 
 def _search(setup: ScanSetup, counts: Counts, rings: Array, row: Array) -> bool:
@@ -133,18 +147,21 @@ def _fit(setup: ScanSetup, counts: Counts, room: _Room, row: Array) -> None:
 
 
 def reduce_batches(
-    source: FrameSource, setup: ScanSetup, batches: Sequence[Sequence[int]], *, workers: int
+    source: FrameSource,
+    setup: ScanSetup,
+    batches: Sequence[Sequence[int]],
+    *,
+    workers: int,
+    passes: Sequence[FramePass] = (),
+    detector_shape: tuple[int, int] = (0, 0),
 ) -> Iterator[Batch]:
     """Reduce batches of image numbers, in order, with ``workers`` threads; few are held at a time."""
-    if workers <= 1:
-        for numbers in batches:
-            yield reduce_batch(source, setup, numbers)
-        return
+    reduce = partial(reduce_batch, source, setup, passes=passes, detector_shape=detector_shape)
     with ThreadPoolExecutor(workers) as pool:
         ahead: deque[list[Future[Batch]]] = deque()
         for numbers in batches:
             parts = [numbers[k : k + TASK_FRAMES] for k in range(0, len(numbers), TASK_FRAMES)]
-            ahead.append([pool.submit(reduce_batch, source, setup, part) for part in parts])
+            ahead.append([pool.submit(reduce, part) for part in parts])
             if sum(len(futures) for futures in ahead) >= 2 * workers:
                 yield _joined([future.result() for future in ahead.popleft()])
         while ahead:
@@ -158,6 +175,7 @@ def _joined(parts: list[Batch]) -> Batch:
         patterns=np.concatenate([part.patterns for part in parts]),
         total=np.sum([part.total for part in parts], axis=0, dtype=np.uint64),
         summed=sum(part.summed for part in parts),
+        passes=joined_passes([part.passes for part in parts]),
     )
 
 

@@ -195,7 +195,7 @@ def test_the_number_of_workers_changes_no_bit(
 def test_an_interrupted_run_is_taken_up_to_the_same_bits(
     written: Path, reduction: XrayReduction, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from analysis.pipeline import xray as recipe
+    from analysis.pipeline import xray_stream as recipe
 
     monkeypatch.setattr(recipe, "BATCH_POINTS", 5)
     whole = reduce(written, tmp_path / "whole", distance_err_mm=2.0, pixel_size_err_pct=0.3)
