@@ -12,6 +12,11 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from analysis.codes import AFM_STATUS as AFM_STATUS
+from analysis.codes import COORDINATES as COORDINATES
+from analysis.codes import PIXEL_VERDICTS as PIXEL_VERDICTS
+from analysis.codes import SEM_STATUS as SEM_STATUS
+from analysis.codes import XRAY_STATUS as XRAY_STATUS
 from analysis.measured import Measured as Measured
 from analysis.wide_angle_records import SPOT_COLUMNS as SPOT_COLUMNS
 from analysis.wide_angle_records import WIDE_ANGLE_STATUS as WIDE_ANGLE_STATUS
@@ -22,27 +27,6 @@ from analysis.wide_angle_records import WideAngle as WideAngle
 Array = npt.NDArray[np.float64]
 Bytes = npt.NDArray[np.uint8]
 Json = Mapping[str, object]
-
-XRAY_STATUS = (
-    "ok",
-    "no_signal",
-    "masked_peak",
-    "no_convergence",
-    "ambiguous_lattice",
-    "partial_beam",
-    "saturated",
-    "frame_missing",
-)
-"""Codes of an X-ray point; its index is what maps of status hold. ``partial_beam`` carries values."""
-
-SEM_STATUS = ("ok", "no_peak", "few_periods", "undersampled", "ring", "bar")
-"""Codes of an SEM region; ``few_periods``, ``undersampled`` and ``ring`` carry values."""
-
-AFM_STATUS = ("ok", "outside", "edge", "clipped", "masked", "not_finite")
-"""Codes of an AFM pixel."""
-
-COORDINATES = ("rectangle", "distance", "ray", "depth")
-"""The edge-to-centre coordinates that are offered; the first is the default, the last is in um."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -181,6 +165,24 @@ class DetectorGeometry:
 
 
 @dataclass(frozen=True, kw_only=True)
+class BeamCenter:
+    """The place of the direct beam on the detector as the pairs +b, -b of all frames tell it.
+
+    ``column_px, row_px`` is where it is, ``*_err_px`` 1 sigma, on the detector as mirrored;
+    ``shift_px`` is (columns, rows) from the place that was used to that one. ``frames`` is how many told it;
+    ``applied`` says whether the place that was used had been moved by such a result before.
+    """
+
+    column_px: float
+    row_px: float
+    column_err_px: float
+    row_err_px: float
+    shift_px: tuple[float, float]
+    frames: int
+    applied: bool
+
+
+@dataclass(frozen=True, kw_only=True)
 class Position:
     """One named scan point (Pos1 at the centre ... Pos5 at the edge) with its radial profile (n_q,)."""
 
@@ -215,6 +217,8 @@ class XrayReduction:
     mean intensity in counts per pixel, ``radial_err`` its 1 sigma. ``fit_parameters`` (rows, cols, n) holds
     what is needed to draw the fit on a pattern, columns named by ``fit_names``. ``systematic`` maps a
     quantity to its systematic error in its own unit. ``frame_numbers`` (rows, cols) is -1 for a missing one.
+    ``pixel_verdict`` (h, w) indexes PIXEL_VERDICTS: why a pixel of the region is left out, 0 where ``valid``.
+    ``beam_center`` is what the pairs of peaks say of the beam's place; None where too few frames tell.
     """
 
     index: int
@@ -243,6 +247,8 @@ class XrayReduction:
     coordinate: Coordinate | None = None
     positions: tuple[Position, ...] = ()
     wide_angle: WideAngle | None = None
+    pixel_verdict: Bytes | None = None
+    beam_center: BeamCenter | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

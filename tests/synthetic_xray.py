@@ -8,8 +8,10 @@ import h5py
 import numpy as np
 
 from analysis.records import (
+    PIXEL_VERDICTS,
     XRAY_STATUS,
     Array,
+    BeamCenter,
     Bytes,
     DetectorGeometry,
     PatternStack,
@@ -87,6 +89,16 @@ def make_xray(
         outline=outline_at((7.0, 7.0)),
         coordinate=coordinate,
         positions=_positions(grid, maps, radial, radial_err),
+        pixel_verdict=_pixel_verdict(valid),
+        beam_center=BeamCenter(
+            column_px=BEAM_PX[0] + 0.02,
+            row_px=BEAM_PX[1] - 0.01,
+            column_err_px=0.004,
+            row_err_px=0.005,
+            shift_px=(0.02, -0.01),
+            frames=400,
+            applied=False,
+        ),
     )
 
 
@@ -176,6 +188,16 @@ def _valid_pixels() -> np.ndarray:
     valid = q > 0.12
     valid[:, 62:65] = False
     return valid
+
+
+def _pixel_verdict(valid: np.ndarray) -> Bytes:
+    """The beamstop where nothing else is, the file's mask on the gap, one pixel of every other kind."""
+    verdict = np.where(valid, 0, PIXEL_VERDICTS.index("beamstop")).astype(np.uint8)
+    verdict[:, 62:65] = PIXEL_VERDICTS.index("file_mask")
+    lost = np.argwhere(~valid)[: len(PIXEL_VERDICTS) - 1]
+    for code, (row, col) in enumerate(lost, start=1):
+        verdict[row, col] = code
+    return verdict
 
 
 def _pattern(fit: Array) -> Array:

@@ -24,6 +24,7 @@ from analysis.io.result_fields import (
 )
 from analysis.records import (
     AFM_STATUS,
+    PIXEL_VERDICTS,
     XRAY_STATUS,
     AfmReduction,
     Array,
@@ -148,6 +149,8 @@ def put_xray(parent: h5py.Group, name: str, scan: XrayReduction) -> h5py.Group:
     group = new_group(parent, name)
     group.attrs["default"] = "maps"
     put_record(group, scan, without=XRAY_APART)
+    if scan.pixel_verdict is not None:
+        group["pixel_verdict"].attrs.create("codes", np.array(PIXEL_VERDICTS, dtype=object), dtype=TEXT)
     maps = new_group(group, "maps")
     maps.attrs["default"] = "a_sc"
     put_text(maps, "names", list(scan.maps))
@@ -205,8 +208,18 @@ def take_xray(group: h5py.Group, path: str) -> XrayReduction:
         patterns=_take_stack(group, path, grid.shape),
     )
     of_shape(scan.frame_numbers, grid.shape, "frame numbers")
+    if scan.pixel_verdict is not None:
+        _check_verdicts(scan.pixel_verdict, scan.valid)
     of_shape(scan.fit_parameters, (*grid.shape, len(scan.fit_names)), "fit parameters")
     return scan
+
+
+def _check_verdicts(verdict: np.ndarray, valid: np.ndarray) -> None:
+    """Raise LayoutError where a pixel's verdict has no name or there are more or fewer than pixels."""
+    if verdict.shape != valid.shape:
+        raise LayoutError(f"pixel verdicts of shape {verdict.shape} instead of {valid.shape}")
+    if verdict.size and int(verdict.max()) >= len(PIXEL_VERDICTS):
+        raise LayoutError(f"pixel verdict {int(verdict.max())} of {len(PIXEL_VERDICTS)}")
 
 
 def _take_maps(group: h5py.Group, shape: tuple[int, int]) -> Mapping[str, QuantityMap]:

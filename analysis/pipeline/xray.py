@@ -49,7 +49,8 @@ def reduce_xray(
     origin = region_origin(region, scan.series.shape)
     directions = pixel_directions(geometry, origin=origin, shape=region.shape)
     with FrameReader(scan.series, region) as reader:
-        setup, notes = setup_of(scan, reader, region, geometry, directions, origin, folder)
+        prepared = setup_of(scan, reader, region, geometry, directions, origin, folder)
+        setup = prepared.setup
         store = PatternStore(scratch, (*scan.grid.shape, *region.shape))
         batches = batches_of(scan.numbers)
         streamed = stream(reader, setup, batches, store, workers=workers, progress=progress)
@@ -81,8 +82,9 @@ def reduce_xray(
         fit_names=FIT_NAMES,
         fit_parameters=points.fit_parameters,
         systematic=systematic_errors(geometry, points.maps),
-        notes=(*notes, *_closing_notes(scan, streamed.summed, gained, missing, nanocrystal_size_nm)),
+        notes=(*prepared.notes, *_closing_notes(scan, streamed.summed, gained, missing, nanocrystal_size_nm)),
         patterns=patterns,
+        pixel_verdict=prepared.verdict,
     )
 
 

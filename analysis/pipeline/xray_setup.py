@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -11,17 +12,17 @@ from analysis.errors import InputError
 from analysis.io.detector_setup import user_mask
 from analysis.io.frames import FrameReader, Region
 from analysis.pipeline.xray_scan import Scan
-from analysis.records import DetectorGeometry
-from analysis.xray.background import always_high, hot_pixels, shadow_q_per_nm, smooth_background
-from analysis.xray.geometry import PixelDirections, saxs_region
+from analysis.records import Bytes, DetectorGeometry
+from analysis.xray.background import smooth_background
+from analysis.xray.geometry import PixelDirections, direct_beam_px, saxs_region
 from analysis.xray.setup import ScanSetup, scan_setup
+from analysis.xray.verdicts import COUNTED, UNFIT, judge_pixels
 
 Array = npt.NDArray[np.float64]
 Counts = npt.NDArray[np.uint32]
 
-SAMPLED_FRAMES = 32
+SAMPLED_FRAMES = 64
 MAX_BACKGROUND_FRAMES = 400
-LEAST_Q_PX = 4.0
 
 
 def region_of(scan: Scan) -> Region:
@@ -47,6 +48,15 @@ def region_origin(region: Region, shape: tuple[int, int]) -> tuple[int, int]:
     return row, col
 
 
+@dataclass(frozen=True, kw_only=True)
+class Prepared:
+    """What all frames share, why pixels of the region (h, w) are left out, and notes about both."""
+
+    setup: ScanSetup
+    verdict: Bytes
+    notes: tuple[str, ...]
+
+
 def setup_of(
     scan: Scan,
     reader: FrameReader,
@@ -55,48 +65,51 @@ def setup_of(
     directions: PixelDirections,
     origin: tuple[int, int],
     folder: Path,
-) -> tuple[ScanSetup, list[str]]:
+) -> Prepared:
     """Pixels that count, background and limits of a scan, and notes about them."""
-    block, series = scan.block, scan.series
-    masked = series.rejected | user_mask(block, series.shape, folder=folder)
-    usable = ~np.asarray(region.cut(masked), dtype=np.bool_)
+    block, metadata = scan.block, scan.series.metadata
+    filled = metadata.masked_value
+    beam_px = beam_in_region(geometry, origin)
     sample = _sample(reader, scan.numbers)
-    filled = series.metadata.masked_value
-    usable &= ~np.all(sample >= filled, axis=0)
-    hot = always_high(np.where(sample >= filled, 0, sample), usable)
-    notes = []
-    background, share = np.zeros(region.shape), 0.0
     total, frames = _background_total(scan, region)
+    pixels = judge_pixels(
+        file_mask=np.asarray(region.cut(scan.series.rejected), dtype=np.bool_),
+        user_mask=np.asarray(region.cut(user_mask(block, scan.series.shape, folder=folder)), dtype=np.bool_),
+        sample=sample,
+        filled=filled,
+        background=total if frames else None,
+        background_frames=frames,
+        directions=directions,
+        beam_px=beam_px,
+        q_range_per_nm=(block.q_min_per_nm, block.saxs_q_max_per_nm),
+    )
+    usable, notes = pixels.verdict == COUNTED, list(pixels.notes)
+    background, share = np.zeros(region.shape), 0.0
     if frames:
-        usable &= total < frames * filled
-        hot |= hot_pixels(total, usable)
-        usable &= ~hot
-        background = scan.beta * smooth_background(total / frames, usable, directions)
+        clean = ~np.isin(pixels.verdict, UNFIT)
+        background = scan.beta * smooth_background(total / frames, clean, directions)
         share = scan.beta / frames
-        notes.append(f"background: mean of {frames} frames times {scan.beta:.6g} ({scan.beta_source})")
+        notes.insert(0, f"background: mean of {frames} frames times {scan.beta:.6g} ({scan.beta_source})")
     else:
-        usable &= ~hot
-        total = _darkest(sample, usable)
-        notes.append("no background frames: an offset of each peak's surroundings is fitted alone")
-    notes.append(f"{int(hot.sum())} hot pixels of {hot.size} are left out")
-    shadow = shadow_q_per_nm(total, usable, directions)
-    q_min = max(shadow, LEAST_Q_PX * directions.step_per_nm)
-    if block.q_min_per_nm is not None:
-        q_min = block.q_min_per_nm
-    notes.append(f"nothing nearer to the beam than q = {q_min:.4g} nm^-1 is used")
-    saturation = series.metadata.saturation
+        notes.insert(0, "no background frames: an offset of each peak's surroundings is fitted alone")
     setup = scan_setup(
         directions,
         usable=usable,
         background=background,
         background_share=share,
-        beam_px=(geometry.beam_center_px[0] - origin[1], geometry.beam_center_px[1] - origin[0]),
-        limit=filled if saturation is None else min(filled, saturation + 1),
-        q_min_per_nm=q_min,
+        beam_px=beam_px,
+        limit=filled if metadata.saturation is None else min(filled, metadata.saturation + 1),
+        q_min_per_nm=pixels.q_min_per_nm,
         q_max_per_nm=block.saxs_q_max_per_nm,
         first_order_q_per_nm=block.first_order_q_per_nm,
     )
-    return setup, notes
+    return Prepared(setup=setup, verdict=pixels.verdict, notes=tuple(notes))
+
+
+def beam_in_region(geometry: DetectorGeometry, origin: tuple[int, int]) -> tuple[float, float]:
+    """The direct beam's (column, row), counted from the region's first pixel."""
+    col, row = direct_beam_px(geometry)
+    return col - origin[1], row - origin[0]
 
 
 def _sample(reader: FrameReader, numbers: npt.NDArray[np.int64]) -> Counts:
@@ -110,12 +123,6 @@ def _sample(reader: FrameReader, numbers: npt.NDArray[np.int64]) -> Counts:
     if not frames:
         raise InputError(reader.series.path, expected="frames that can be decoded", found="none")
     return np.stack(frames)
-
-
-def _darkest(sample: Counts, usable: npt.NDArray[np.bool_]) -> Array:
-    """Sum (h, w) of the quarter of the sampled frames with the fewest counts: those without a crystal."""
-    order = np.argsort(np.where(usable, sample, 0).sum(axis=(1, 2)), kind="stable")
-    return np.asarray(sample[order[: max(1, sample.shape[0] // 4)]].sum(axis=0), dtype=np.float64)
 
 
 def _background_total(scan: Scan, region: Region) -> tuple[Array, int]:

@@ -82,6 +82,20 @@ def _laboratory(geometry: DetectorGeometry, row: Array, col: Array) -> tuple[Arr
     return second, -first, third
 
 
+def direct_beam_px(geometry: DetectorGeometry) -> tuple[float, float]:
+    """Where the direct beam meets the detector, (column, row), pixel centres at integers.
+
+    On a tilted detector that is not the point of normal incidence, ``beam_center_px``. The beam,
+    ``(0, 0, t)`` in the laboratory, is ``t (sin rot2, -cos rot2 sin rot1, cos rot1 cos rot2)`` on the
+    detector's axes (down, right, away): ``down = L tan(rot2) / cos(rot1)``, ``right = -L tan(rot1)``.
+    """
+    rot1, rot2, _ = geometry.rotations_rad
+    size_x, size_y = (size * MM_PER_UM for size in geometry.pixel_size_um)
+    right = -geometry.distance_mm * math.tan(rot1)
+    down = geometry.distance_mm * math.tan(rot2) / math.cos(rot1)
+    return geometry.beam_center_px[0] + right / size_x, geometry.beam_center_px[1] + down / size_y
+
+
 def polarization_factor(
     two_theta_rad: Array, phi_rad: Array, *, horizontal: float = HORIZONTAL_POLARIZATION
 ) -> Array:

@@ -13,6 +13,7 @@ import pytest
 from analysis.errors import ResultError
 from analysis.io.results import read_header, read_pattern, read_result, write_result
 from analysis.records import (
+    PIXEL_VERDICTS,
     XRAY_STATUS,
     Measured,
     PatternStack,
@@ -246,3 +247,26 @@ def test_a_pattern_of_a_file_that_was_replaced_is_refused(tmp_path: Path) -> Non
     (tmp_path / "a.h5").unlink()
     with pytest.raises(ResultError):
         read_pattern(stack, 0, 0)
+
+
+def test_verdicts_on_pixels_are_named_in_the_file(result: Result, written: Path) -> None:
+    verdict = result.xray[0].pixel_verdict
+    assert verdict is not None
+    with h5py.File(written) as file:
+        stored = file["entry/xray/pixel_verdict"]
+        assert stored.dtype == np.uint8
+        assert list(stored.attrs["codes"]) == list(PIXEL_VERDICTS)
+        np.testing.assert_array_equal(stored[()], verdict)
+
+
+@pytest.mark.parametrize("fault", ["code", "shape"])
+def test_verdicts_that_fit_no_pixel_are_refused(written: Path, tmp_path: Path, fault: str) -> None:
+    spoilt = tmp_path / "spoilt.h5"
+    spoilt.write_bytes(written.read_bytes())
+    with h5py.File(spoilt, "r+") as file:
+        verdict = file["entry/xray/pixel_verdict"][()]
+        del file["entry/xray/pixel_verdict"]
+        verdict[0, 0] = len(PIXEL_VERDICTS)
+        file["entry/xray/pixel_verdict"] = verdict if fault == "code" else verdict[1:]
+    with pytest.raises(ResultError, match="verdict"):
+        read_result(spoilt)

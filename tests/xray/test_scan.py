@@ -14,7 +14,7 @@ from analysis.io.sample_file import XrayBlock
 from analysis.pipeline.xray import reduce_xray
 from analysis.pipeline.xray_check import check_xray
 from analysis.pipeline.xray_scan import xray_inputs
-from analysis.records import XRAY_STATUS, XrayReduction
+from analysis.records import PIXEL_VERDICTS, XRAY_STATUS, XrayReduction
 from tests.xray.frames import MASKED, SmallScan
 
 SCAN = SmallScan()
@@ -142,6 +142,9 @@ def test_pixels_that_do_not_count(reduction: XrayReduction) -> None:
     beam = round(SCAN.instrument.beam_px[1]) - row0, round(SCAN.instrument.beam_px[0]) - col0
     assert not reduction.valid[beam[0] - 3 : beam[0] + 4, beam[1] - 3 : beam[1] + 4].any()
     assert reduction.valid.mean() > 0.6
+    name = np.array(PIXEL_VERDICTS)[reduction.pixel_verdict]
+    np.testing.assert_array_equal(name == "counted", reduction.valid)
+    assert (name[hot], name[beam], name[0, 70 - col0]) == ("hot", "beamstop", "file_mask")
 
 
 def test_patterns_hold_the_counts(reduction: XrayReduction) -> None:
