@@ -10,21 +10,20 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import h5py
 import numpy as np
 
 from analysis.errors import InputError
-from analysis.io.hdf5_safety import AuditedFile, virtual_parts
+from analysis.io.hdf5_safety import AuditedFile
+from analysis.io.hdf5_stacks import parts_of, rejected_pixels
 from analysis.io.hdf5_values import MM_BY_UNIT, NM_BY_UNIT, S_BY_UNIT, UM_BY_UNIT, scalar, with_unit
 from analysis.io.series import (
     MAX_FRAMES,
     NEGATIVE,
-    REJECT_BITS,
     DetectorMetadata,
-    Mask,
     Part,
     Series,
     checked_frames,
@@ -43,18 +42,62 @@ def read_series(path: Path) -> Series:
         if not parts:
             raise nothing_to_read(path, missing)
         shape, dtype = _one_kind(path, stacks)
-        metadata = _metadata(file, dtype)
-        return Series(
-            path=path,
-            shape=shape,
-            dtype=dtype,
+        return replace(
+            _bare(path, shape, dtype, file),
             expected=_expected(file, parts, complete=not missing),
             parts=parts,
             missing_files=tuple(missing),
-            metadata=metadata,
-            rejected=_rejected(file, shape),
-            files=tuple(file.files),
         )
+
+
+def read_data_files(path: Path, files: list[Path]) -> Series:
+    """Read data files whose master is not there; ``path`` is the folder or pattern that means them.
+
+    Files without image numbers are taken to hold as many frames each as the first one.
+    """
+    parts: list[Part] = []
+    missing: list[str] = []
+    kinds: list[Series] = []
+    for place, name in enumerate(files):
+        with AuditedFile(name) as file:
+            stack = next(_stacks(file), None)
+            if stack is None or stack.dataset is None or stack.dataset.ndim != 3:
+                missing.append(name.name)
+                continue
+            match = re.search(r"(\d+)$", name.stem)
+            ordinal = int(match[1]) - 1 if match else place
+            made, gone = parts_of(file, stack.dataset, first=1 + ordinal * int(stack.dataset.shape[0]))
+            shape, dtype = checked_frames(name, stack.dataset.shape[1:], stack.dataset.dtype)
+            kinds.append(_bare(name, shape, dtype, file))
+            parts += made
+            missing += gone
+    if not kinds or not any(part.count for part in parts):
+        raise nothing_to_read(path, missing)
+    if len({(kind.shape, kind.dtype) for kind in kinds}) > 1:
+        raise InputError(path, expected="frames of one size and type", found="several kinds")
+    return replace(
+        kinds[0],
+        path=path,
+        parts=_in_order(parts),
+        missing_files=tuple(missing),
+        files=tuple(dict.fromkeys(file for kind in kinds for file in kind.files)),
+        notes=("there is no master file: the detector's settings are not known",),
+    )
+
+
+def _bare(path: Path, shape: tuple[int, int], dtype: np.dtype[np.integer], file: AuditedFile) -> Series:
+    """A series without frames yet."""
+    return Series(
+        path=path,
+        shape=shape,
+        dtype=dtype,
+        expected=None,
+        parts=(),
+        missing_files=(),
+        metadata=_metadata(file, dtype),
+        rejected=rejected_pixels(_find(file, "pixel_mask"), shape),
+        files=tuple(file.files),
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,11 +143,16 @@ def _placed(file: AuditedFile, stacks: list[_Stack]) -> tuple[tuple[Part, ...], 
             )
         after = parts[-1].last_number + 1 if parts and not missing else None
         guess = after if after is not None else 1 + place * (per_file or stack.dataset.shape[0])
-        made, gone = _parts_of(file, stack.dataset, guess)
+        made, gone = parts_of(file, stack.dataset, first=guess)
         parts += made
         missing += gone
-    parts = sorted((part for part in parts if part.count > 0), key=lambda part: part.first_number)
-    for one, other in itertools.pairwise(parts):
+    return _in_order(parts), missing
+
+
+def _in_order(parts: list[Part]) -> tuple[Part, ...]:
+    """Parts by image number; raises InputError where two hold the same number."""
+    ordered = sorted((part for part in parts if part.count > 0), key=lambda part: part.first_number)
+    for one, other in itertools.pairwise(ordered):
         if other.first_number <= one.last_number:
             raise InputError(
                 other.path,
@@ -112,40 +160,7 @@ def _placed(file: AuditedFile, stacks: list[_Stack]) -> tuple[tuple[Part, ...], 
                 expected=f"image numbers above {one.last_number}, the last of {one.path.name}",
                 found=str(other.first_number),
             )
-    return tuple(parts), missing
-
-
-def _parts_of(file: AuditedFile, dataset: h5py.Dataset, guess: int) -> tuple[list[Part], list[str]]:
-    count = int(dataset.shape[0])
-    low, high = (dataset.attrs.get(f"image_nr_{end}") for end in ("low", "high"))
-    first = guess if low is None else int(low)
-    if low is not None and high is not None and int(high) - int(low) + 1 < count:
-        count = max(0, int(high) - int(low) + 1)
-    holder = Path(dataset.file.filename)
-    if not dataset.is_virtual:
-        return [Part(path=holder, dataset=dataset.name, first_number=first, start=0, count=count)], []
-    parts, missing = [], []
-    for mapped in virtual_parts(dataset, by=holder):
-        source = holder if mapped.path is None else mapped.path
-        opened = file.file(source)
-        found = None if opened is None else file.at(opened, mapped.dataset)
-        if not isinstance(found, h5py.Dataset) or found.is_virtual or found.ndim != 3:
-            missing.append(source.name if found is None else f"{source.name}:{mapped.dataset}")
-            continue
-        (begin, end), (source_begin, _) = mapped.at[0], mapped.source_at[0]
-        if mapped.at[1:] != mapped.source_at[1:] or found.shape[1:] != dataset.shape[1:]:
-            raise InputError(
-                holder,
-                field=dataset.name,
-                expected="whole frames in a virtual dataset",
-                found="parts of frames",
-            )
-        count = max(0, min(end - begin, int(found.shape[0]) - source_begin))
-        where = Path(found.file.filename)
-        parts.append(
-            Part(path=where, dataset=found.name, first_number=first + begin, start=source_begin, count=count)
-        )
-    return parts, missing
+    return tuple(ordered)
 
 
 def _one_kind(path: Path, stacks: list[_Stack]) -> tuple[tuple[int, int], np.dtype[np.integer]]:
@@ -217,41 +232,3 @@ def _metadata(file: AuditedFile, dtype: np.dtype[np.integer]) -> DetectorMetadat
         masked_value=masked_value,
         sources={name: file.path.name for name, value in known.items() if value is not None},
     )
-
-
-def _rejected(file: AuditedFile, shape: tuple[int, int]) -> Mask:
-    """Pixels that the file's own mask rejects, (rows, cols)."""
-    mask = _find(file, "pixel_mask")
-    if mask is None:
-        return np.zeros(shape, dtype=np.bool_)
-    if mask.shape != shape or mask.dtype.kind not in "iu" or mask.is_virtual:
-        raise InputError(
-            mask.file.filename,
-            field=mask.name,
-            expected=f"a mask of whole numbers, {shape[0]} x {shape[1]}",
-            found=f"{mask.dtype}, {mask.shape}",
-        )
-    return np.asarray((mask[()] & REJECT_BITS) != 0)
-
-
-def find_series_file(folder: Path, frames: str) -> Path:
-    """The one master or data file that ``frames`` means: a file, a folder with one master, or a glob."""
-    path = folder / frames
-    if path.is_file():
-        return path
-    if path.is_dir():
-        found = sorted(path.glob("*_master.h5"))
-        expected = "a folder with one *_master.h5"
-    elif any(sign in frames for sign in "*?["):
-        anchor = Path(path.anchor)
-        found = sorted(anchor.glob(str(path.relative_to(anchor))))
-        masters = [match for match in found if match.name.endswith("_master.h5")]
-        found = masters or found
-        expected = "one file of that pattern"
-    else:
-        raise InputError(path, expected="a file or a folder of frames", found="nothing there")
-    if len(found) != 1:
-        raise InputError(
-            path, expected=expected, found=f"{len(found)} of them", remedy="name the master file"
-        )
-    return found[0]

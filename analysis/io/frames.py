@@ -23,7 +23,7 @@ import numpy.typing as npt
 
 from analysis.io.bitshuffle_lz4 import OK, decode_region, walk_blocks, workspace
 from analysis.io.hdf5_safety import open_audited
-from analysis.io.series import Part, Series
+from analysis.io.series import FrameSource, Part, RegionReader, Series, Span
 
 Counts = npt.NDArray[np.uint32]
 
@@ -78,6 +78,7 @@ class FrameReader:
         self._local = threading.local()
         self._firsts = [part.first_number for part in series.parts]
         self._datasets: dict[Path, h5py.File] = {}
+        self._sources: dict[tuple[int, Span, Span], RegionReader] = {}
         self._tables = [self._table(part) for part in series.parts]
 
     def __enter__(self) -> Self:
@@ -99,7 +100,7 @@ class FrameReader:
         for part, table in zip(self.series.parts, self._tables, strict=True):
             numbers = np.arange(part.first_number, part.last_number + 1, dtype=np.int64)
             if part.source is not None:
-                numbers = numbers[part.source.stored_bytes()[part.start : part.start + part.count] > 0]
+                numbers = numbers[part.source.stored_bytes(part.start, part.count) > 0]
             elif table is not None:
                 numbers = numbers[table.sizes[part.start : part.start + part.count] > 0]
             found.append(numbers)
@@ -131,11 +132,19 @@ class FrameReader:
         part, table = self.series.parts[place], self._tables[place]
         index = part.start + number - part.first_number
         if part.source is not None:
-            values = part.source.read(index, region.rows, region.cols)
+            values = self._opened(part.source, region)(index)
             return None if values is None else values.astype(np.uint32)
         if table is None:
             return self._read_slowly(part, index, region)
         return self._read_fast(table, index, region)
+
+    def _opened(self, source: FrameSource, region: Region) -> RegionReader:
+        key = (id(source), region.rows, region.cols)
+        with self._lock:
+            if key not in self._sources:
+                opened = source.opened(region.rows, region.cols)
+                self._sources[key] = self._stack.enter_context(opened)
+            return self._sources[key]
 
     def _dataset(self, part: Part) -> h5py.Dataset:
         if part.path not in self._datasets:

@@ -9,6 +9,7 @@ resolved; external raw storage is always refused.
 
 from __future__ import annotations
 
+import math
 import os
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -176,25 +177,31 @@ def virtual_parts(dataset: h5py.Dataset, *, by: Path) -> list[VirtualPart]:
     parts = []
     for number in range(plist.get_virtual_count()):
         name = _text(plist.get_virtual_filename(number))
-        at = _bounds(plist.get_virtual_vspace(number))
+        at = _bounds(plist.get_virtual_vspace(number), by=by, label=dataset.name)
+        source_at = _bounds(plist.get_virtual_srcspace(number), by=by, label=dataset.name)
         parts.append(
             VirtualPart(
                 at=at,
                 path=None if name == SAME_FILE else named_file(name, by=by),
                 dataset=_text(plist.get_virtual_dsetname(number)),
-                source_at=_bounds(plist.get_virtual_srcspace(number))
                 # "all of the source" carries no extent of its own
-                or tuple((0, stop - start) for start, stop in at),
+                source_at=source_at or tuple((0, stop - start) for start, stop in at),
             )
         )
     return parts
 
 
-def _bounds(space: h5py.h5s.SpaceID) -> tuple[tuple[int, int], ...]:
+def _bounds(space: h5py.h5s.SpaceID, *, by: Path, label: str) -> tuple[tuple[int, int], ...]:
+    """Bounds of a selection without gaps; raises InputError for one that skips."""
     if space.get_select_type() == h5py.h5s.SEL_ALL:
         return tuple((0, int(size)) for size in space.get_simple_extent_dims())
     low, high = space.get_select_bounds()
-    return tuple((int(a), int(b) + 1) for a, b in zip(low, high, strict=True))
+    bounds = tuple((int(a), int(b) + 1) for a, b in zip(low, high, strict=True))
+    if space.get_select_npoints() != math.prod(stop - start for start, stop in bounds):
+        raise InputError(
+            by, field=label, expected="virtual parts in one piece", found="one that skips frames or pixels"
+        )
+    return bounds
 
 
 class AuditedFile:

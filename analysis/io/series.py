@@ -6,7 +6,8 @@ integers.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -23,19 +24,23 @@ REJECT_BITS = 0xFFFF
 """Bits of ``pixel_mask`` that make a pixel unusable; bit 31 marks a virtual pixel, which is usable."""
 
 MAX_SIDE_PX = 20_000
-MAX_FRAMES = 100_000_000
+MAX_FRAMES = 10_000_000
 NEGATIVE = 2**31
 """Counts with a sign are read as 32 bits without: what was below zero, a masked pixel, is at least this."""
 
 
+RegionReader = Callable[[int], npt.NDArray[np.integer] | None]
+"""Gives a region of frame ``index`` (from 0); None where it is missing or damaged. From any thread."""
+
+
 class FrameSource(Protocol):
-    """Frames that are not one dataset of an HDF5 file; read from several threads at once, and picklable."""
+    """Frames that are not one dataset of an HDF5 file; a record that can be sent to other processes."""
 
-    def read(self, index: int, rows: Span, cols: Span) -> npt.NDArray[np.generic] | None:
-        """Counts of a region of frame ``index`` (from 0), stops excluded; None where missing or damaged."""
+    def opened(self, rows: Span, cols: Span) -> AbstractContextManager[RegionReader]:
+        """A reader of one region, stops excluded, for as long as the context lasts."""
 
-    def stored_bytes(self) -> npt.NDArray[np.int64]:
-        """Bytes (n,) that each frame takes in its files, 0 where it is missing; nothing is decoded."""
+    def stored_bytes(self, start: int, count: int) -> npt.NDArray[np.int64]:
+        """Bytes (count,) that frames from ``start`` on take in their files, 0 for a missing one."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from analysis.errors import InputError
+from analysis.io.detector_files import read_frames
 from analysis.io.detector_setup import detector_geometry, user_mask
-from analysis.io.eiger import find_series_file, read_series
 from analysis.io.sample_file import FILE_NAME, XrayBlock
 from analysis.io.scan_grid import image_numbers, scan_grid
 from analysis.io.scan_positions import ScanRaster, read_raster
@@ -35,7 +35,7 @@ class Scan:
 
 def open_scan(block: XrayBlock, *, folder: Path) -> Scan:
     """Read the metadata of a block; raises InputError where it cannot be reduced."""
-    series = read_series(find_series_file(folder, block.frames))
+    series = read_frames(folder, block.frames)
     geometry = detector_geometry(block, series, folder=folder)
     raster = None if block.positions is None else read_raster(block, folder=folder)
     grid, numbers = _places(block, raster, folder)
@@ -45,7 +45,7 @@ def open_scan(block: XrayBlock, *, folder: Path) -> Scan:
         _check_positions(raster, series, folder)
     background = None
     if block.background is not None:
-        background = read_series(find_series_file(folder, block.background))
+        background = read_frames(folder, block.background)
         if background.shape != series.shape:
             raise InputError(
                 background.path,
@@ -128,8 +128,8 @@ def xray_inputs(block: XrayBlock, *, folder: Path) -> list[Path]:
     paths: list[Path] = []
     for name in (block.frames, block.background):
         if name is not None:
-            series = read_series(find_series_file(folder, name))
-            paths += [series.path, *series.files, *(part.path for part in series.parts)]
+            series = read_frames(folder, name)
+            paths += [*series.files, *(part.path for part in series.parts)]
     if block.positions is not None:
         paths += read_raster(block, folder=folder).files
     paths += [folder / name for name in (block.poni, block.mask) if name is not None]

@@ -44,7 +44,7 @@ MUTATIONS = (
     ),
     Mutation(
         name="mask inverted",
-        file="analysis/io/eiger.py",
+        file="analysis/io/hdf5_stacks.py",
         old="(mask[()] & REJECT_BITS) != 0",
         new="(mask[()] & REJECT_BITS) == 0",
         tests=("tests/xray/test_eiger.py",),

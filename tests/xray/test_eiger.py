@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from analysis.errors import InputError
-from analysis.io.eiger import find_series_file, read_series
+from analysis.io.detector_files import read_frames
+from analysis.io.eiger import read_series
 from analysis.io.frames import FrameReader, Region
 from tests.xray.frames import Instrument, write_data, write_series
 
@@ -213,13 +214,23 @@ def test_values_that_are_no_counts_are_refused(tmp_path: Path, kind: type) -> No
 
 def test_a_folder_or_a_pattern_may_stand_for_its_one_master(master: Path) -> None:
     folder = master.parent
-    assert find_series_file(folder.parent, folder.name) == master
-    assert find_series_file(folder, "scan_*.h5") == master
+    assert read_frames(folder.parent, folder.name).path == master
+    assert read_frames(folder, "scan_*.h5").path == master
     shutil.copy(master, folder / "other_master.h5")
     with pytest.raises(InputError, match="2 of them"):
-        find_series_file(folder.parent, folder.name)
+        read_frames(folder.parent, folder.name)
     with pytest.raises(InputError, match="nothing there"):
-        find_series_file(folder, "absent.h5")
+        read_frames(folder, "absent.h5")
+
+
+def test_data_files_may_do_without_their_master(master: Path) -> None:
+    master.unlink()
+    series = read_frames(master.parent.parent, master.parent.name)
+    assert (series.present, series.expected, series.shape) == (25, None, SMALL.shape)
+    (master.parent / "scan_data_000002.h5").unlink()
+    series = read_frames(master.parent, "scan_data_*.h5")
+    assert [(part.first_number, part.count) for part in series.parts] == [(1, 10), (21, 5)]
+    assert any("no master" in note for note in series.notes)
 
 
 @pytest.mark.parametrize("kind", [np.int8, np.int16, np.int32])
