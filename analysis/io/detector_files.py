@@ -69,9 +69,20 @@ class Target:
 def read_frames(folder: Path, frames: str) -> Series:
     """The series that ``frames`` of a sample file means, relative to ``folder``; raises InputError."""
     target = locate(folder, frames)
-    for _, fits, read in READERS:
-        if fits(target):
-            return read(target)
+    try:
+        for _, fits, read in READERS:
+            if fits(target):
+                return read(target)
+    except PermissionError:
+        raise
+    except (OSError, RuntimeError, KeyError, ValueError) as error:  # what h5py raises in a damaged file
+        text = " ".join(str(error).split())[:160]
+        raise InputError(
+            target.path,
+            expected="a whole file",
+            found=f"one that is damaged ({text})",
+            remedy="copy it again",
+        ) from None
     raise InputError(
         target.path,
         expected="detector frames: " + ", ".join(name for name, _, _ in READERS),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 import fabio.cbfimage
@@ -14,6 +13,7 @@ from analysis.errors import InputError
 from analysis.io.detector_files import read_frames
 from analysis.io.frames import FrameReader, Region
 from analysis.io.series import Series
+from tests.xray.layouts import little_memory
 
 PILATUS = """# Detector: PILATUS 300K, S/N 3-0101
 # Pixel_size 172e-6 m x 172e-6 m
@@ -156,10 +156,8 @@ def test_a_cbf_that_lies_is_refused_before_anything_is_allocated(
 ) -> None:
     write_cbf(tmp_path / "a.cbf", images(1)[0])
     spoilt(tmp_path / "a.cbf", old, new)
-    began = time.perf_counter()
-    with pytest.raises(InputError, match=words):
+    with little_memory(), pytest.raises(InputError, match=words):
         read_frames(tmp_path, "a.cbf")
-    assert time.perf_counter() - began < 1.0
 
 
 def overwritten(path: Path, **tags: int) -> None:
@@ -182,10 +180,8 @@ def test_a_tiff_that_lies_is_refused_before_anything_is_allocated(
 ) -> None:
     write_tiff(tmp_path / "a.tif", images(1)[0])
     overwritten(tmp_path / "a.tif", **tags)
-    began = time.perf_counter()
-    with pytest.raises(InputError, match=words):
+    with little_memory(), pytest.raises(InputError, match=words):
         read_frames(tmp_path, "a.tif")
-    assert time.perf_counter() - began < 1.0
 
 
 def test_other_tiffs_are_refused_with_the_reason(tmp_path: Path) -> None:
