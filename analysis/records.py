@@ -348,12 +348,45 @@ class AfmLine:
 
 
 @dataclass(frozen=True, kw_only=True)
+class AfmPart:
+    """How one quantity is distributed over a part of a field.
+
+    ``part`` is ``crystal`` (all pixels that count), ``edge`` (0.05 < s < 0.2), ``centre`` (s > 0.8),
+    ``flank`` (left out for their slope) or ``substrate``. ``sem`` is the error of the mean with neighbours
+    alike; ``std`` has ddof = 0, ``mad`` is unscaled. The lognormal (``median``, ``sigma`` of ln E,
+    ``distance`` of the distribution functions) is fitted to the ``lognormal_n`` positive values; NaN for a
+    height.
+    """
+
+    part: str
+    quantity: str
+    unit: str
+    n: int
+    mean: float
+    sem: float
+    std: float
+    median: float
+    mad: float
+    p01: float
+    p05: float
+    p25: float
+    p75: float
+    p95: float
+    p99: float
+    lognormal_median: float
+    lognormal_sigma: float
+    lognormal_distance: float
+    lognormal_n: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class AfmReduction:
     """One field: levelled height and modulus maps, the pixels that count, lines and statistics.
 
     ``status`` (rows, cols) indexes AFM_STATUS. ``statistics`` maps modulus_mean, modulus_std, modulus_median,
     modulus_mad, height_mean ... to Measured. ``excluded`` counts pixels by reason. ``steps`` lists what was
     done to the height, in order. ``metadata`` holds tip radius, Poisson ratio, model where the file has them.
+    ``parts`` tells the distributions over parts of the field, ``contents`` what else the file holds.
     """
 
     index: int
@@ -373,6 +406,8 @@ class AfmReduction:
     notes: tuple[str, ...]
     outline: Outline | None = None
     coordinate: Coordinate | None = None
+    parts: tuple[AfmPart, ...] = ()
+    contents: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -405,7 +440,8 @@ class Profile:
 class Correlation:
     """How two quantities go together: ``pairing`` is ``coordinate`` (a co-trend, no p) or ``pixel``.
 
-    ``crystal`` is the label of the crystal that both belong to.
+    ``crystal`` is the label of the crystal that both belong to. Pixels of one field are resampled in blocks
+    of ``block_px`` squared; ``x``, ``y``, ``s`` are then means in bins of x. ``index`` is the field's.
     """
 
     crystal: str = ""
@@ -427,6 +463,11 @@ class Correlation:
     x_err: Array
     y_err: Array
     s: Array
+    index: int = 0
+    partial_r_ci_lo: float = np.nan
+    partial_r_ci_hi: float = np.nan
+    blocks: int = 0
+    block_px: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)

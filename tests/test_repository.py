@@ -256,6 +256,8 @@ COLUMNS = {
         "file, n_px, modulus_mean_gpa, modulus_std_gpa, modulus_median_gpa, modulus_mad_gpa, "
         "height_mean_nm, excluded_px, excluded_why"
     ),
+    "afm_maps": "row, col, x_um, y_um, s, depth_um, height_nm, modulus_gpa, status",
+    "afm_parts": "file, part, quantity, unit, n, mean, sem, std, median, mad",
     "profiles": (
         "modality, quantity, unit, coordinate, lo, mid, hi, mean, std, sem, median, ci_lo, ci_hi, n"
     ),

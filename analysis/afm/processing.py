@@ -1,12 +1,12 @@
-"""Corrections of a height that people rely on, one after the other, each told in the order it was done.
+"""Corrections of a height that people rely on, each told with its numbers in the order it was done.
 
 The fast axis runs along rows. ``counted`` (rows, cols) is true for the pixels that a correction is found
-from, as the ground without the crystal; it is applied to every pixel. NaN stays NaN.
+from, as the ground without the crystal; it is applied to every pixel. NaN stays NaN. Heights are in nm.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -14,84 +14,81 @@ import numpy as np
 import numpy.typing as npt
 
 from analysis.afm.defects import filled, outlier_pixels, scar_pixels
-from analysis.afm.levelling import fitted_plane
+from analysis.afm.levelling import Plane, fitted_plane, ground_plane
 from analysis.afm.rows import row_differences, row_medians
 from analysis.afm.surfaces import facet_plane, fitted_polynomial
 from analysis.records import Array
 
 Mask = npt.NDArray[np.bool_]
-StepName = Literal["plane", "polynomial", "facet", "row_median", "row_differences", "scars", "outliers"]
+Levelling = Literal["plane", "polynomial", "facet", "none"]
+RowAlignment = Literal["none", "median", "differences"]
 
-POLYNOMIAL_DEGREE = 2
+OUTLIERS_LEFT_OUT = "their pixels are left out"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Processed:
-    """A corrected height (rows, cols) and what was done to it, in order."""
+class Corrections:
+    """What is done to a height, always in this order: scars, rows, levelling, outliers."""
 
-    height: Array
-    steps: tuple[str, ...]
+    scars: bool = False
+    rows: RowAlignment = "none"
+    levelling: Levelling = "plane"
+    polynomial_degree: int = 2
+    outliers: bool = False
 
 
-def processed(height: Array, counted: Mask, steps: Sequence[StepName]) -> Processed:
-    """Apply the named corrections in order to ``height`` (rows, cols), any unit.
+def without_scars(height_nm: Array) -> tuple[Array, Mask, str]:
+    """The height with scars filled, where they were, and what was done."""
+    scars = scar_pixels(height_nm)
+    return filled(height_nm, scars), scars, f"scars: {int(scars.sum())} pixels filled, {OUTLIERS_LEFT_OUT}"
 
-    Raises ValueError where too few pixels count for a correction.
+
+def with_rows_aligned(
+    height_nm: Array, counted: Mask, *, by: RowAlignment, tilt: Plane | None = None
+) -> tuple[Array, str]:
+    """The height with its rows shifted, and what was done.
+
+    Offsets are found on the height without ``tilt``: where only a part of each row counts, another part in
+    each, a tilt along rows would pass for a step between them.
     """
-    told = []
-    for name in steps:
-        height, what = _STEPS[name](height, counted)
-        told.append(what)
-    return Processed(height=height, steps=tuple(told))
+    flat = height_nm if tilt is None else height_nm - tilt.over(height_nm.shape)
+    offsets = row_medians(flat, counted) if by == "median" else row_differences(flat, counted)
+    name = "their medians" if by == "median" else "the medians of their differences"
+    told = f"rows aligned by {name}: shifts up to {np.abs(offsets).max():.4g} nm"
+    return height_nm - offsets[:, None], told
 
 
-def _plane(height: Array, counted: Mask) -> tuple[Array, str]:
-    plane = fitted_plane(height, counted)
-    return height - plane.over(height.shape), (
-        f"plane subtracted: {plane.per_col:+.4g} per column, {plane.per_row:+.4g} per row"
+def levelled(
+    height_nm: Array, counted: Mask, *, by: Levelling, degree: int, robust: bool, where: str
+) -> tuple[Array, tuple[str, ...]]:
+    """The height without its plane, polynomial or prevalent facet tilt, and what was done.
+
+    ``robust`` leaves dirt out of a plane's fit. Raises ValueError where too few pixels count.
+    """
+    if by == "none":
+        return height_nm, ()
+    if by == "polynomial":
+        rest = height_nm - fitted_polynomial(height_nm, counted, degree=degree)
+        return rest, (f"polynomial of degree {degree} through {where} subtracted",)
+    if by == "facet":
+        plane, name = facet_plane(height_nm, counted), "plane of the prevalent facets of"
+    else:
+        plane = (ground_plane if robust else fitted_plane)(height_nm, counted)
+        name = "plane through"
+    told = (
+        f"{name} {where} subtracted: {plane.per_col:+.4g} nm per column, "
+        f"{plane.per_row:+.4g} nm per row, {plane.offset:+.4g} nm"
     )
+    return height_nm - plane.over(height_nm.shape), (told,)
 
 
-def _polynomial(height: Array, counted: Mask) -> tuple[Array, str]:
-    surface = fitted_polynomial(height, counted, degree=POLYNOMIAL_DEGREE)
-    return height - surface, f"polynomial of degree {POLYNOMIAL_DEGREE} subtracted"
+def without_outliers(height_nm: Array, populations: Sequence[Mask]) -> tuple[Array, Mask, str]:
+    """The height with outliers of each population filled, where they were, and what was done.
 
-
-def _facet(height: Array, counted: Mask) -> tuple[Array, str]:
-    plane = facet_plane(height, counted)
-    return height - plane.over(height.shape), (
-        f"levelled to the prevalent facet: {plane.per_col:+.4g} per column, {plane.per_row:+.4g} per row"
-    )
-
-
-def _row_median(height: Array, counted: Mask) -> tuple[Array, str]:
-    offsets = row_medians(height, counted)
-    return height - offsets[:, None], f"rows aligned by their medians, up to {np.abs(offsets).max():.4g}"
-
-
-def _row_differences(height: Array, counted: Mask) -> tuple[Array, str]:
-    offsets = row_differences(height, counted)
-    return height - offsets[:, None], (
-        f"rows aligned by the medians of their differences, up to {np.abs(offsets).max():.4g}"
-    )
-
-
-def _scars(height: Array, _counted: Mask) -> tuple[Array, str]:
-    scars = scar_pixels(height)
-    return filled(height, scars), f"{int(scars.sum())} pixels of scars filled"
-
-
-def _outliers(height: Array, counted: Mask) -> tuple[Array, str]:
-    outliers = outlier_pixels(height, counted)
-    return filled(height, outliers), f"{int(outliers.sum())} outliers filled"
-
-
-_STEPS: dict[StepName, Callable[[Array, Mask], tuple[Array, str]]] = {
-    "plane": _plane,
-    "polynomial": _polynomial,
-    "facet": _facet,
-    "row_median": _row_median,
-    "row_differences": _row_differences,
-    "scars": _scars,
-    "outliers": _outliers,
-}
+    The top of a crystal and its ground are populations of their own: together every flank would stand out.
+    """
+    found = np.zeros(height_nm.shape, dtype=np.bool_)
+    for population in populations:
+        found |= outlier_pixels(height_nm, population)
+    told = f"outliers beyond 3 standard deviations: {int(found.sum())} pixels filled, {OUTLIERS_LEFT_OUT}"
+    return filled(height_nm, found), found, told

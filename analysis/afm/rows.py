@@ -17,14 +17,17 @@ def row_medians(values: Array, counted: Mask) -> Array:
 
 
 def row_differences(values: Array, counted: Mask) -> Array:
-    """Offsets (rows,) that make the median step between neighbouring rows zero, their mean zero.
+    """Offsets (rows,) that make the median step between neighbouring rows one and the same.
 
-    Features that stand across rows do not pull a row with them, as they do with its median.
+    Features that stand across rows do not pull a row with them, as they do with its median. Mean and slope
+    of the offsets are zero, as in Gwyddion: the field keeps its tilt, which levelling is for.
     """
     kept = np.where(counted, values, np.nan)
     steps = np.diff(kept, axis=0)
     medians = [float(np.nanmedian(step)) if np.isfinite(step).any() else 0.0 for step in steps]
-    return _centred(np.concatenate([[0.0], np.cumsum(medians)]))
+    offsets = _centred(np.concatenate([[0.0], np.cumsum(medians)]))
+    row = np.arange(offsets.size) - 0.5 * (offsets.size - 1)
+    return offsets - row * (row @ offsets) / max(row @ row, 1.0)
 
 
 def _centred(offsets: Array) -> Array:

@@ -9,130 +9,32 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
 from analysis.errors import InputError
+from analysis.io.afm_file import AfmChannel, AfmFile, AfmGraph
 from analysis.io.gwy_container import GwyNode, Value, read_container
-from analysis.records import Array, PixelGrid
-from analysis.units import GPA_PER_PA, NM_PER_UM, UM_PER_M, UM_PER_MM, UM_PER_NM
-
-UM_PER_LENGTH_UNIT = {
-    "m": UM_PER_M,
-    "mm": UM_PER_MM,
-    "um": 1.0,
-    "µm": 1.0,
-    "μm": 1.0,
-    "nm": UM_PER_NM,
-}
-"""Gwyddion writes ``m``; other programs that write .gwy are less strict."""
-
-GPA_PER_PRESSURE_UNIT = {"Pa": GPA_PER_PA, "GPa": 1.0}
+from analysis.records import Array
 
 _CHANNEL = re.compile(r"/(\d{1,9})/data")
 _SELECTION = re.compile(r"/(\d{1,9})/select/.+")
 _GRAPH = re.compile(r"/\d{1,9}/graph/graph/(\d{1,9})")
-_OTHER = re.compile(r"/(brick|surface|sps|xyz|lawn)/(\d{1,9})")
-_OTHER_NAMES = {"brick": "volume data", "surface": "XYZ data", "xyz": "XYZ data", "lawn": "curve maps"}
+_OTHER = re.compile(r"/(brick|surface|sps|xyz|lawn)/(\d{1,9})(?:/data)?")
+_OTHER_NAMES = {
+    "brick": "volume data",
+    "surface": "XYZ data",
+    "xyz": "XYZ data",
+    "lawn": "curve map",
+    "sps": "spectra",
+}
 _SELECTIONS = {"GwySelectionLine": 4, "GwySelectionPoint": 2, "GwySelectionRectangle": 4}
 MAX_SELECTED = 10_000
 
 
-@dataclass(frozen=True, kw_only=True)
-class GwyChannel:
-    """One channel. ``values`` (yres, xres) in ``unit``; ``width``, ``height``, ``offset`` in ``xy_unit``.
-
-    ``mask`` (yres, xres) is true where the saved mask is above 0.5. ``lines`` (n, 4) holds x0, y0, x1, y1,
-    ``points`` (n, 2) x, y and ``rectangles`` (n, 4) two corners, all in ``xy_unit`` from the top-left corner.
-    """
-
-    number: int
-    title: str
-    values: Array
-    unit: str
-    width: float
-    height: float
-    offset: tuple[float, float]
-    xy_unit: str
-    mask: npt.NDArray[np.bool_] | None
-    lines: Array
-    points: Array
-    rectangles: Array
-    metadata: Mapping[str, str]
-    log: tuple[str, ...]
-
-    @property
-    def name(self) -> str:
-        """The title, or ``channel N`` where there is none."""
-        return self.title or f"channel {self.number}"
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        return self.values.shape[0], self.values.shape[1]
-
-    @property
-    def um_per_xy_unit(self) -> float | None:
-        """What a lateral unit is in um; None where it is not a length."""
-        return UM_PER_LENGTH_UNIT.get(self.xy_unit)
-
-    @property
-    def is_length(self) -> bool:
-        return self.unit in UM_PER_LENGTH_UNIT
-
-    @property
-    def is_pressure(self) -> bool:
-        return self.unit in GPA_PER_PRESSURE_UNIT
-
-    def grid(self, path: Path) -> PixelGrid:
-        """The field as a grid of pixels in um; raises InputError where the lateral unit is not a length."""
-        scale = self.um_per_xy_unit
-        if scale is None:
-            raise InputError(
-                path,
-                field=f"/{self.number}/data si_unit_xy",
-                expected="a lateral unit of length, as m",
-                found=repr(self.xy_unit),
-                remedy="set the dimensions of the channel in Gwyddion",
-            )
-        rows, cols = self.shape
-        return PixelGrid.of_image(
-            self.shape, dx_um=self.width * scale / cols, dy_um=self.height * scale / rows
-        )
-
-    def height_nm(self) -> Array:
-        """Values of a channel of length in nm, (yres, xres)."""
-        return np.asarray(self.values * (UM_PER_LENGTH_UNIT[self.unit] * NM_PER_UM))
-
-    def modulus_gpa(self) -> Array:
-        """Values of a channel of pressure in GPa, (yres, xres)."""
-        return np.asarray(self.values * GPA_PER_PRESSURE_UNIT[self.unit])
-
-
-@dataclass(frozen=True, kw_only=True)
-class GwyGraph:
-    """One saved graph: ``curves`` holds (description, x (n,), y (n,)) in the units named."""
-
-    number: int
-    title: str
-    x_unit: str
-    y_unit: str
-    curves: tuple[tuple[str, Array, Array], ...]
-
-
-@dataclass(frozen=True, kw_only=True)
-class GwyFile:
-    """A whole file: channels by number, saved graphs, and how many things of other kinds it holds."""
-
-    path: Path
-    channels: tuple[GwyChannel, ...]
-    graphs: tuple[GwyGraph, ...]
-    others: Mapping[str, int]
-
-
-def read_gwy(path: Path) -> GwyFile:
+def read_gwy(path: Path) -> AfmFile:
     """Read a Gwyddion file; raises InputError naming the component that cannot be used."""
     root = read_container(path).items
     numbers = sorted(int(found[1]) for key in root if (found := _CHANNEL.fullmatch(key)))
@@ -141,7 +43,7 @@ def read_gwy(path: Path) -> GwyFile:
     if not channels:
         raise InputError(path, expected="at least one channel (image)", found="none in the file")
     graphs = sorted((int(found[1]), key) for key in root if (found := _GRAPH.fullmatch(key)))
-    return GwyFile(
+    return AfmFile(
         path=path,
         channels=channels,
         graphs=tuple(_graph(path, _node(path, root, key), number, key) for number, key in graphs),
@@ -151,14 +53,14 @@ def read_gwy(path: Path) -> GwyFile:
 
 def _channel(
     path: Path, root: Mapping[str, Value], number: int, selections: Mapping[tuple[int, str], Array]
-) -> GwyChannel:
+) -> AfmChannel:
     key = f"/{number}/data"
     field = _node(path, root, key)
     values = _field_values(path, field, key)
     meta = root.get(f"/{number}/meta")
     log = root.get(f"{key}/log")
     notes = meta.items if isinstance(meta, GwyNode) else {}
-    return GwyChannel(
+    return AfmChannel(
         number=number,
         title=_text(root.get(f"{key}/title")).strip(),
         values=values,
@@ -251,10 +153,10 @@ def _selected(path: Path, key: str, values: npt.NDArray[np.generic], width: int)
     return numbers.reshape(-1, width)
 
 
-def _graph(path: Path, model: GwyNode, number: int, key: str) -> GwyGraph:
+def _graph(path: Path, model: GwyNode, number: int, key: str) -> AfmGraph:
     curves = model.items.get("curves", [])
     nodes = [curve for curve in curves if isinstance(curve, GwyNode)] if isinstance(curves, list) else []
-    return GwyGraph(
+    return AfmGraph(
         number=number,
         title=_text(model.items.get("title")),
         x_unit=_unit(model, "x_unit"),
@@ -273,13 +175,31 @@ def _curve(path: Path, curve: GwyNode, key: str) -> tuple[str, Array, Array]:
     return _text(curve.items.get("description")), x, y
 
 
-def _others(root: Mapping[str, Value]) -> dict[str, int]:
-    counts: dict[str, int] = {}
-    for key in root:
-        if found := _OTHER.fullmatch(key):
-            name = _OTHER_NAMES.get(found[1], "spectra")
-            counts[name] = counts.get(name, 0) + 1
-    return counts
+def _others(root: Mapping[str, Value]) -> tuple[str, ...]:
+    """What is no channel and no graph, one by one: kind, number, title, size."""
+    found = sorted(
+        (match[1], int(match[2]), node)
+        for key, node in root.items()
+        if (match := _OTHER.fullmatch(key)) and isinstance(node, GwyNode)
+    )
+    told = []
+    for kind, number, node in found:
+        title = _text(root.get(f"/{kind}/{number}/title")) or _text(node.items.get("title"))
+        named = f"{_OTHER_NAMES[kind]} {number}" + (f" {title.strip()!r}" if title.strip() else "")
+        told.append(", ".join(part for part in (named, _extent(node)) if part))
+    return tuple(told)
+
+
+def _extent(node: GwyNode) -> str:
+    """The size of something that is no channel, as far as it says."""
+    sides = [node.items.get(name) for name in ("xres", "yres", "zres")]
+    shown = " x ".join(str(side) for side in sides if isinstance(side, int))
+    values = node.items.get("data")
+    if isinstance(values, list):
+        return f"{len(values)} curves"
+    if not shown and isinstance(values, np.ndarray):
+        return f"{values.size} numbers"
+    return shown
 
 
 def _node(path: Path, root: Mapping[str, Value], key: str) -> GwyNode:

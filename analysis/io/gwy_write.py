@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 from gwyfile.objects import GwyContainer, GwyDataField, GwyObject
 
-from analysis.records import AFM_STATUS, AfmReduction, Array
+from analysis.errors import InputError
+from analysis.records import AFM_STATUS, AfmReduction, Array, Result
 from analysis.units import NM_PER_M, PA_PER_GPA, UM_PER_M
 
 
@@ -30,10 +32,27 @@ def write_gwy(path: Path, field: AfmReduction, *, coordinate: str = "rectangle")
         if np.isfinite(values).any():
             _put_channel(container, field, number, title, values, unit)
             container[f"/{number}/mask"] = _data_field(field, counted.astype(np.float64), "")
-    part = path.with_name(path.name + ".part")
-    with part.open("wb") as file:
-        container.tofile(file)
-    part.replace(path)
+    part = path.with_name(f".{path.name}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with part.open("wb") as file:
+            container.tofile(file)
+        part.replace(path)
+    except OSError as error:
+        raise InputError(
+            path.parent, expected="a folder that can be written", found=str(error.strerror or error)
+        ) from None
+    finally:
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
+
+
+def export_gwy(result: Result, folder: Path) -> list[Path]:
+    """Write every field of a result as ``afm_<n>.gwy``; gives what was written."""
+    paths = [folder / f"afm_{field.index}.gwy" for field in result.afm]
+    for path, field in zip(paths, result.afm, strict=True):
+        write_gwy(path, field)
+    return paths
 
 
 def _put_channel(

@@ -141,15 +141,27 @@ class SemBlock(Block):
 
 
 class AfmBlock(Block):
-    """``[[afm]]``: one Gwyddion file."""
+    """``[[afm]]``: one Gwyddion or NanoScope file.
+
+    The height is corrected in this order: scars, rows, levelling, outliers. The units are for channels that
+    do not say theirs.
+    """
 
     crystal: Title = "A"
     file: PathText
     height: Title | None = None
     modulus: Title | None = None
+    height_unit: Literal["m", "um", "nm"] | None = None
+    modulus_unit: Literal["Pa", "kPa", "MPa", "GPa"] | None = None
     mask: Literal["auto", "none", "file"] = "auto"
+    remove_scars: bool = False
+    align_rows: Literal["none", "median", "differences"] = "none"
+    levelling: Literal["plane", "polynomial", "facet", "none"] = "plane"
+    polynomial_degree: Annotated[int, Field(ge=1, le=6)] = 2
+    remove_outliers: bool = False
     outline_um: Polygon | None = None
     lines_um: Annotated[list[Line], Field(max_length=1000)] | None = None
+    line_thickness_px: Annotated[int, Field(ge=1, le=100)] = 1
 
 
 class Sample(Block):

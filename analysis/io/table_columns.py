@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 import numpy as np
 import pandas as pd
@@ -10,9 +10,7 @@ import pandas as pd
 from analysis.records import (
     SEM_STATUS,
     XRAY_STATUS,
-    AfmReduction,
     Array,
-    Measured,
     Profile,
     Result,
     SemRegion,
@@ -75,37 +73,6 @@ SEM_NAMES = (
     "a_sc_nm_sys",
     "depth_um",
 )
-LINE_NAMES = (
-    "crystal",
-    "file",
-    "line",
-    "source",
-    "convention",
-    "thickness_px",
-    "distance_um",
-    "x_um",
-    "y_um",
-    "height_nm",
-    "modulus_gpa",
-    "s",
-    "depth_um",
-    "thickness_nm",
-)
-AFM_STATISTICS = (
-    ("modulus_mean", "modulus_mean_gpa"),
-    ("modulus_std", "modulus_std_gpa"),
-    ("modulus_median", "modulus_median_gpa"),
-    ("modulus_mad", "modulus_mad_gpa"),
-    ("height_mean", "height_mean_nm"),
-)
-AFM_NAMES = (
-    "crystal",
-    "file",
-    "n_px",
-    *(column for _, column in AFM_STATISTICS),
-    "excluded_px",
-    "excluded_why",
-)
 PROFILE_ARRAYS = ("lo", "mid", "hi", "mean", "std", "sem", "median", "ci_lo", "ci_hi", "n")
 PROFILE_NAMES = ("crystal", "modality", "quantity", "unit", "coordinate", *PROFILE_ARRAYS, "index")
 CORRELATION_NAMES = (
@@ -123,10 +90,15 @@ CORRELATION_NAMES = (
     "p_block_bootstrap",
     "slope",
     "slope_err",
+    "index",
+    "partial_r_ci_lo",
+    "partial_r_ci_hi",
+    "blocks",
+    "block_px",
 )
 
 
-def _joined(parts: Iterable[Columns], names: tuple[str, ...]) -> pd.DataFrame:
+def joined(parts: Iterable[Columns], names: tuple[str, ...]) -> pd.DataFrame:
     """Tables under each other; one without rows has the columns all the same."""
     frames = [pd.DataFrame(part, columns=list(names)) for part in parts]
     frames = [frame for frame in frames if len(frame)]
@@ -135,7 +107,7 @@ def _joined(parts: Iterable[Columns], names: tuple[str, ...]) -> pd.DataFrame:
 
 def xray_map_columns(result: Result) -> pd.DataFrame:
     """One row for every cell of every scan's grid, missing ones too."""
-    return _joined((_scan_columns(scan) for scan in result.xray), XRAY_NAMES)
+    return joined((_scan_columns(scan) for scan in result.xray), XRAY_NAMES)
 
 
 def _scan_columns(scan: XrayReduction) -> Columns:
@@ -185,7 +157,7 @@ def radial_columns(result: Result) -> pd.DataFrame:
                     "scan": scan.index,
                 }
             )
-    return _joined(parts, RADIAL_NAMES)
+    return joined(parts, RADIAL_NAMES)
 
 
 def sem_columns(result: Result) -> pd.DataFrame:
@@ -221,59 +193,9 @@ def _region_row(region: SemRegion) -> Columns:
     }
 
 
-def afm_line_columns(result: Result) -> pd.DataFrame:
-    """Every point of every line."""
-    return _joined(
-        (
-            {
-                "crystal": field.crystal,
-                "file": field.file_path,
-                "line": line.name,
-                "source": line.source,
-                "convention": line.convention,
-                "thickness_px": line.thickness_px,
-                "distance_um": line.distance_um,
-                "x_um": line.x_um,
-                "y_um": line.y_um,
-                "height_nm": line.height_nm,
-                "modulus_gpa": line.modulus_gpa,
-                "s": line.s,
-                "depth_um": line.depth_um,
-                "thickness_nm": line.thickness_nm,
-            }
-            for field in result.afm
-            for line in field.lines
-        ),
-        LINE_NAMES,
-    )
-
-
-def afm_summary_columns(result: Result) -> pd.DataFrame:
-    """One row a field."""
-    return pd.DataFrame([_field_row(field) for field in result.afm], columns=list(AFM_NAMES))
-
-
-def _field_row(field: AfmReduction) -> Columns:
-    mean = field.statistics.get("modulus_mean")
-    why = "; ".join(f"{reason} {count}" for reason, count in field.excluded.items() if count)
-    row: Columns = {
-        "crystal": field.crystal,
-        "file": field.file_path,
-        "n_px": mean.n if mean is not None and mean.n is not None else 0,
-        "excluded_px": sum(field.excluded.values()),
-        "excluded_why": why,
-    }
-    return row | {column: _number(field.statistics, name) for name, column in AFM_STATISTICS}
-
-
-def _number(statistics: Mapping[str, Measured], name: str) -> float:
-    found = statistics.get(name)
-    return np.nan if found is None else found.value
-
-
 def profile_columns(result: Result) -> pd.DataFrame:
     """Every bin of every profile."""
-    return _joined((_profile_columns(profile) for profile in result.profiles), PROFILE_NAMES)
+    return joined((_profile_columns(profile) for profile in result.profiles), PROFILE_NAMES)
 
 
 def _profile_columns(profile: Profile) -> Columns:

@@ -14,10 +14,14 @@ from pathlib import Path
 import pandas as pd
 
 from analysis.errors import InputError
+from analysis.io.afm_columns import (
+    afm_line_columns,
+    afm_map_columns,
+    afm_part_columns,
+    afm_summary_columns,
+)
 from analysis.io.summary import summary_json
 from analysis.io.table_columns import (
-    afm_line_columns,
-    afm_summary_columns,
     correlation_columns,
     profile_columns,
     radial_columns,
@@ -64,6 +68,23 @@ BUILDERS: dict[str, tuple[Callable[[Result], pd.DataFrame], tuple[str, ...]]] = 
     "afm_summary": (
         afm_summary_columns,
         ("over the pixels that count; mad unscaled; excluded_why counts the others by reason",),
+    ),
+    "afm_maps": (
+        afm_map_columns,
+        (
+            "origin: the field's top-left corner; every pixel, those that do not count too",
+            "s (rectangle) is empty outside, where depth_um is negative; both are without an outline",
+            "height_nm is as corrected (height_steps in afm_summary.csv); only pixels of status ok count",
+        ),
+    ),
+    "afm_parts": (
+        afm_part_columns,
+        (
+            "crystal: all pixels that count; edge: 0.05 < s < 0.2; centre: s > 0.8; flank: too steep",
+            "substrate: the ground clear of the crystal; numbers in the unit of their row; mad unscaled",
+            "sem: error of the mean with neighbours alike; lognormal_sigma: spread of ln E",
+            "lognormal_distance: largest difference of the distribution functions (Kolmogorov-Smirnov)",
+        ),
     ),
     "profiles": (
         profile_columns,

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from analysis.afm.against import modulus_relations
+from analysis.afm.parts import with_parts
 from analysis.errors import InputError
 from analysis.io.sample_file import FILE_NAME, Sample
 from analysis.records import (
@@ -55,7 +57,7 @@ def register(
     )
     images = tuple(placed_image(image, outline_nm=sample.sem[image.index].outline_nm) for image in sem)
     fields = tuple(
-        with_errors_along_s(placed_field(field, outline_um=sample.afm[field.index].outline_um))
+        with_parts(with_errors_along_s(placed_field(field, outline_um=sample.afm[field.index].outline_um)))
         for field in afm
     )
     profiles = _all_profiles(scans, images, fields, bins=BINS)
@@ -64,7 +66,10 @@ def register(
         sem=images,
         afm=fields,
         profiles=profiles,
-        correlations=tuple(_co_trends(profiles)),
+        correlations=(
+            *_co_trends(profiles),
+            *(pair for field in fields for pair in modulus_relations(field)),
+        ),
         summary=summary_of(scans, fields),
     )
 

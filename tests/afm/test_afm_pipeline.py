@@ -6,15 +6,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from gwyfile.objects import GwyObject
 
 from analysis.errors import InputError
+from analysis.io.gwy import read_gwy
 from analysis.io.sample_file import AfmBlock
 from analysis.pipeline.afm import afm_inputs, check_afm, reduce_afm
 from analysis.records import AFM_STATUS, AfmReduction
 from analysis.simulate.afm import AfmField, afm_field
 from analysis.simulate.gwy_file import write_gwy
 from analysis.simulate.presets import PRESETS
-from tests.afm.gwy_files import Channel, write_channels
+from tests.afm.gwy_files import Channel, selection, write_channels
 from tests.afm.made_fields import Block
 
 OUTSIDE, OK = AFM_STATUS.index("outside"), AFM_STATUS.index("ok")
@@ -252,3 +254,130 @@ def test_a_crystal_of_which_nothing_counts_is_refused(tmp_path: Path) -> None:
 def test_inputs_are_the_one_file(tmp_path: Path) -> None:
     block_file(tmp_path)
     assert afm_inputs(AfmBlock(file="map.gwy"), folder=tmp_path) == [tmp_path / "map.gwy"]
+
+
+def test_corrections_are_asked_for_in_the_sample_file_and_told_in_order(tmp_path: Path) -> None:
+    block = Block(tilt=(900.0, -700.0), noise=2.0)
+    height = block.measured() + np.random.default_rng(3).normal(0, 15.0, block.shape[0])[:, None]
+    height[5, 20:70] += 400.0
+    size = {"width": 96 * PIXEL_NM * 1e-9, "height": 72 * PIXEL_NM * 1e-9}
+    modulus = np.random.default_rng(0).lognormal(21, 0.1, block.shape)
+    write_channels(
+        tmp_path / "map.gwy",
+        {
+            0: Channel(values=height * 1e-9, title="Height", **size),
+            1: Channel(values=modulus, title="E", unit="Pa", **size),
+        },
+    )
+    keys = {
+        "remove_scars": True,
+        "align_rows": "median",
+        "levelling": "polynomial",
+        "polynomial_degree": 1,
+        "remove_outliers": True,
+        "lines_um": [(0.5, 0.5, 4.0, 3.0)],
+        "line_thickness_px": 3,
+    }
+    found = reduced(tmp_path, **keys)
+    told = [step.split(":")[0] for step in found.steps[2:]]
+    assert told[0] == "scars"
+    assert told[1].startswith("rows aligned by their medians")
+    assert told[3] == "polynomial of degree 1 through the ground around it subtracted"
+    assert told[4].startswith("outliers")
+    np.testing.assert_allclose(np.median(found.height_nm[block.inside()]), 800.0, atol=3.0)
+    assert np.abs(found.height_nm[~block.inside() & (found.status == OUTSIDE)]).max() < 25.0
+    assert {line.thickness_px for line in found.lines} == {3}
+    report = "\n".join(check_afm(AfmBlock.model_validate({"file": "map.gwy", **keys}), folder=tmp_path))
+    assert (
+        "height: scars filled, then rows aligned (median), then levelled by polynomial of degree 1, "
+        "then outliers filled"
+    ) in report
+
+
+def test_what_was_filled_in_does_not_count(tmp_path: Path) -> None:
+    height = np.random.default_rng(0).normal(0, 1e-9, (60, 80))
+    modulus = np.random.default_rng(1).lognormal(21, 0.1, (60, 80))
+    height[30, 10:50] += 60e-9
+    write_channels(
+        tmp_path / "map.gwy",
+        {0: Channel(values=height, title="Height"), 1: Channel(values=modulus, title="E", unit="Pa")},
+    )
+    found = reduced(tmp_path, mask="none", remove_scars=True)
+    assert found.excluded["masked"] == 40
+    assert np.abs(found.height_nm[30]).max() < 5.0
+
+
+def test_an_empty_unit_is_what_the_sample_file_says(tmp_path: Path) -> None:
+    modulus = np.random.default_rng(0).lognormal(0, 0.1, (30, 40))
+    write_channels(tmp_path / "map.gwy", {0: Channel(values=modulus, title="E", unit="")})
+    found = reduced(tmp_path, mask="none", modulus="E", modulus_unit="GPa")
+    assert found.statistics["modulus_mean"].value == pytest.approx(modulus.mean())
+    with pytest.raises(InputError, match="modulus_unit"):
+        reduced(tmp_path, mask="none", modulus="E")
+
+
+def test_contents_tell_what_else_the_file_holds(tmp_path: Path) -> None:
+    size = dict.fromkeys(("xres", "yres", "zres"), 4)
+    brick = GwyObject("GwyBrick", size, dict.fromkeys(size, "i"))
+    spectra = GwyObject(
+        "GwySpectra", {"title": "F-d", "data": [GwyObject("GwyDataLine")] * 3}, {"title": "s", "data": "O"}
+    )
+    modulus = np.random.default_rng(0).lognormal(21, 0.1, (30, 40))
+    write_channels(
+        tmp_path / "map.gwy",
+        {3: Channel(values=modulus, title="E", unit="Pa", lines=((0, 0, 1e-6, 1e-6),))},
+        {
+            "/brick/0": brick,
+            "/brick/0/title": "Force volume",
+            "/sps/2": spectra,
+            "/3/select/point": selection("GwySelectionPoint", [(0, 0)]),
+            "/3/data/log": GwyObject("GwyStringList", {"strings": ["level()"]}, {"strings": "S"}),
+        },
+    )
+    found = reduced(tmp_path, mask="none")
+    assert found.contents == (
+        "channel 3: 'E', unit Pa, 40 x 30 px, 1 lines, 1 points, log of 1 entries",
+        "volume data 0 'Force volume', 4 x 4 x 4, not used",
+        "spectra 2 'F-d', 3 curves, not used",
+    )
+
+
+@pytest.mark.real
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("pfqnm_8_channels.gwy", ("channel 2: 'Stiffness', unit Pa, 512 x 512 px", "unit not stated")),
+        (
+            "profile-interpolation.gwy",
+            (
+                "1 lines",
+                "'Key interpolation, high resolution' of 48 points",
+                "graph 4",
+            ),
+        ),
+    ],
+)
+def test_check_audits_real_files(real_data: Path, name: str, words: tuple[str, ...]) -> None:
+    report = "\n".join(check_afm(AfmBlock(file=f"gwy/{name}", mask="none"), folder=real_data))
+    assert all(word in report for word in words), report
+
+
+@pytest.mark.real
+def test_every_channel_of_the_real_file_has_its_known_values(real_data: Path) -> None:
+    gwy = read_gwy(real_data / "gwy" / "pfqnm_8_channels.gwy")
+    assert [channel.shape for channel in gwy.channels] == [(512, 512)] * 8
+    assert {channel.offset for channel in gwy.channels} == {(0.0, 0.0)}
+    stiffness = gwy.channels[2]
+    assert (stiffness.title, stiffness.unit) == ("Stiffness", "Pa")
+    gpa = stiffness.modulus_gpa()
+    found = [round(float(number), 3) for number in (gpa.mean(), gpa.std(), np.median(gpa))]
+    assert found == [0.341, 0.408, 0.268]
+    assert round(float(np.percentile(gpa, 99)), 2) == 1.16
+    assert round(float(gpa.max())) == 35
+    assert (gpa == gpa.max()).sum() == 8
+    assert (gwy.channels[3].title, gwy.channels[3].unit) == ("LogStiffness", "")
+    assert (gwy.channels[7].title, gwy.channels[7].unit) == ("Height", "m")
+    assert len(stiffness.metadata) == pytest.approx(837, abs=5)
+    assert stiffness.metadata["X Offset"].startswith("283.203")
+    tiny = read_gwy(real_data / "gwy" / "gwyfile_test.gwy").channels
+    assert [(channel.shape, channel.unit) for channel in tiny] == [((128, 128), "")]

@@ -9,8 +9,8 @@ import pytest
 from gwyfile.objects import GwyContainer, GwyObject
 
 from analysis.errors import InputError
+from analysis.io.afm_channels import ChosenChannels, choose_channels
 from analysis.io.gwy import read_gwy
-from analysis.io.gwy_channels import ChosenChannels, choose_channels
 from tests.afm.gwy_files import Channel, component, obj, raw_field, raw_file, selection, write_channels
 
 VALUES = np.arange(6.0).reshape(2, 3)
@@ -87,7 +87,7 @@ def test_mask_selections_notes_and_log_are_read(tmp_path: Path) -> None:
     assert channel.lines.shape == (1, 4)
     assert channel.metadata == {"Tip Radius": "8 nm"}
     assert channel.log == ("level()",)
-    assert gwy.others == {"volume data": 1, "spectra": 2}
+    assert gwy.others == ("volume data 0", "spectra 1", "spectra 2")
 
 
 def test_saved_graphs_are_read(tmp_path: Path) -> None:
@@ -197,7 +197,7 @@ def test_height_and_modulus_of_different_fields_are_refused(tmp_path: Path, othe
 
 def test_a_lateral_unit_that_is_no_length_is_refused(tmp_path: Path) -> None:
     gwy = read_gwy(write_channels(tmp_path / "a.gwy", {0: ch("Height", xy_unit="")}))
-    with pytest.raises(InputError, match="si_unit_xy"):
+    with pytest.raises(InputError, match="lateral unit"):
         gwy.channels[0].grid(gwy.path)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,13 +11,17 @@ import gwyfile
 import numpy as np
 import pytest
 
+from analysis.errors import InputError
 from analysis.io.gwy import read_gwy
 from analysis.io.gwy_write import write_gwy
+from analysis.io.results import write_result
 from analysis.io.sample_file import AfmBlock
 from analysis.pipeline.afm import reduce_afm
 from analysis.records import AFM_STATUS, AfmReduction, Coordinate
 from tests.afm.gwy_files import Channel, write_channels
 from tests.afm.made_fields import Block
+from tests.command import triptych
+from tests.synthetic_result import make_result
 
 
 @pytest.fixture
@@ -73,3 +79,59 @@ def test_what_was_not_measured_is_left_out(field: AfmReduction, tmp_path: Path) 
     assert [channel.number for channel in channels] == [0]
     assert channels[0].lines.shape == (0, 4)
     assert [path.name for path in tmp_path.glob("*.part")] == []
+
+
+def test_a_one_letter_name_of_a_line_or_note_does_no_harm(field: AfmReduction, tmp_path: Path) -> None:
+    write_gwy(tmp_path / "out.gwy", replace(field, height_title="h", metadata={"Model": "D"}))
+    assert read_gwy(tmp_path / "out.gwy").channels[0].title == "h"
+
+
+def test_a_folder_that_cannot_be_written_is_told(field: AfmReduction, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(InputError, match="can be written"):
+        write_gwy(tmp_path / "file" / "out.gwy", field)
+
+
+def test_export_writes_every_field_beside_the_tables(tmp_path: Path) -> None:
+    write_result(tmp_path / "a.h5", make_result("a", xray=False, sem=False))
+    done = triptych("export", tmp_path / "a.h5", "--to", tmp_path / "out", "--gwy")
+    assert (done.code, done.stderr) == (0, "")
+    assert str(tmp_path / "out" / "afm_0.gwy") in done.stdout.splitlines()
+    gwy = read_gwy(tmp_path / "out" / "afm_0.gwy")
+    assert [channel.unit for channel in gwy.channels] == ["m", "Pa", ""]
+    assert (tmp_path / "out" / "afm_maps.csv").is_file()
+    again = triptych("export", tmp_path / "a.h5", "--to", tmp_path / "plain")
+    assert again.code == 0
+    assert not list((tmp_path / "plain").glob("*.gwy"))
+
+
+def test_export_of_a_sample_without_afm_says_so(tmp_path: Path) -> None:
+    write_result(tmp_path / "a.h5", make_result("a", size=5, sem=False, afm=False))
+    done = triptych("export", tmp_path / "a.h5", "--to", tmp_path / "out", "--gwy")
+    assert done.code == 1
+    assert "expected an AFM field" in done.stderr
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.skipif(shutil.which("gwyddion") is None, reason="Gwyddion is not installed")
+def test_gwyddion_opens_it_and_writes_the_same_again(field: AfmReduction, tmp_path: Path) -> None:
+    write_gwy(tmp_path / "out.gwy", field)
+    said = subprocess.run(
+        ["gwyddion", f"--convert-to-gwy={tmp_path / 'again.gwy'}", str(tmp_path / "out.gwy")],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert said.stderr == ""
+    ours, theirs = (read_gwy(tmp_path / name).channels for name in ("out.gwy", "again.gwy"))
+    for one, other in zip(ours, theirs, strict=True):
+        assert (one.title, one.unit, one.width, one.metadata) == (
+            other.title,
+            other.unit,
+            other.width,
+            other.metadata,
+        )
+        np.testing.assert_array_equal(one.values, other.values)
+        np.testing.assert_array_equal(one.mask, other.mask)
+        np.testing.assert_array_equal(one.lines, other.lines)

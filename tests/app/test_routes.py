@@ -26,7 +26,17 @@ from tests.synthetic_crystal import coordinate_at
 from tests.synthetic_images import BAR_ROW, SEM_SHAPE
 from tests.synthetic_result import make_result
 
-TABLES = ("xray_maps", "xray_radial", "sem_rois", "afm_lines", "afm_summary", "profiles", "correlation")
+TABLES = (
+    "xray_maps",
+    "xray_radial",
+    "sem_rois",
+    "afm_lines",
+    "afm_summary",
+    "afm_maps",
+    "afm_parts",
+    "profiles",
+    "correlation",
+)
 
 
 def picture(client: FlaskClient, path: str) -> Image.Image:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import resource
 import subprocess
 import sys
@@ -13,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tests.bench import frames
+from tests.bench import afm, frames
 
 TOML = """format = 1
 title = "bench"
@@ -86,6 +87,13 @@ def compare(shape: tuple[int, int], *, photons: float, contestants: tuple[str, .
         print(f"{row['mib']:7.0f}{off:24.5f}")
 
 
+def real_file() -> Path | None:
+    """A real AFM file of eight channels, where the folder of real files is at hand."""
+    folder = os.environ.get("TRIPTYCH_REAL_DATA", Path(__file__).resolve().parents[3] / "shared" / "data")
+    path = Path(folder) / "gwy" / "pfqnm_8_channels.gwy"
+    return path if path.is_file() else None
+
+
 def main() -> None:
     """Parse the command line and run."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -100,6 +108,10 @@ def main() -> None:
     side = max(2, int(np.sqrt(options.frames)))
     for shape, photons in (((10, 10), 1e4), ((side, side), 300.0)):
         compare(shape, photons=photons, contestants=("triptych", "tuned", "naive"))
+    real = real_file()
+    if real is not None:
+        print()
+        afm.main(real)
     if options.whole:
         compare((61, 61), photons=300.0, contestants=("triptych",))
 

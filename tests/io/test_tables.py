@@ -38,7 +38,8 @@ def frame_of(text: str) -> pd.DataFrame:
 
 def test_there_is_a_table_for_each_name_in_the_contract() -> None:
     assert set(TABLES) == {
-        "xray_maps", "xray_radial", "sem_rois", "afm_lines", "afm_summary", "profiles", "correlation",
+        "xray_maps", "xray_radial", "sem_rois", "afm_lines", "afm_summary", "afm_maps",
+        "afm_parts", "profiles", "correlation",
     }  # fmt: skip
 
 
@@ -102,6 +103,29 @@ def test_regions_and_fields_and_lines_are_told(result: Result) -> None:
     lines = frame_of(table_csv(result, "afm_lines"))
     assert len(lines) == sum(len(line.distance_um) for line in result.afm[0].lines)
     assert set(lines["convention"]) == {"gwyddion", "exact"}
+
+
+def test_every_pixel_of_a_field_is_told(result: Result) -> None:
+    frame = frame_of(table_csv(result, "afm_maps"))
+    field = result.afm[0]
+    assert len(frame) == field.status.size
+    rows = frame.iloc[[0, 35 * 64 + 25, 31 * 64 + 20]].to_dict("records")
+    assert [row["status"] for row in rows] == ["outside", "ok", "clipped"]
+    assert rows[0]["s"] == ""
+    assert float(rows[0]["depth_um"]) < 0
+    assert float(rows[1]["modulus_gpa"]) == pytest.approx(field.modulus_gpa[35, 25], rel=1e-9)
+    assert float(rows[1]["x_um"]) == pytest.approx(25.5 * 0.2)
+    assert float(rows[1]["y_um"]) == pytest.approx(35.5 * 0.2)
+    assert float(rows[1]["s"]) == pytest.approx(field.coordinate.s["rectangle"][35, 25], rel=1e-9)
+
+
+def test_every_part_of_a_field_is_told(result: Result) -> None:
+    frame = frame_of(table_csv(result, "afm_parts"))
+    told = {(row["part"], row["quantity"]): row for row in frame.to_dict("records")}
+    for part in result.afm[0].parts:
+        row = told[part.part, part.quantity]
+        assert (int(row["n"]), float(row["mad"])) == (part.n, pytest.approx(part.mad, rel=1e-9))
+    assert told["centre", "height"]["lognormal_sigma"] == ""
 
 
 def test_a_profile_is_told_bin_by_bin(result: Result) -> None:

@@ -16,6 +16,7 @@ import numpy as np
 
 LIBRARIES = "/usr/lib/x86_64-linux-gnu/libgwyddion2.so.0", "/usr/lib/x86_64-linux-gnu/libgwyprocess2.so.0"
 ROUND = 1
+IGNORE_MASK = 2
 LINES = ((1, 1, 9, 5), (2, 3, 8, 3), (4, 1, 4, 5), (9, 5, 1, 1), (0, 0, 10, 6), (2, 5, 3, 1), (10, 2, 0, 4))
 
 
@@ -41,6 +42,8 @@ def library() -> c.CDLL:
         ),
         ("data_field_area_subtract_poly", None, [pointer] + [integer] * 5 + [pointer, doubles]),
         ("data_field_mask_outliers", None, [pointer, pointer, double]),
+        ("data_field_find_row_shifts_trimmed_mean", pointer, [pointer, pointer, integer, double, integer]),
+        ("data_field_find_row_shifts_trimmed_diff", pointer, [pointer, pointer, integer, double, integer]),
         ("data_field_get_avg", double, [pointer]),
         ("data_field_get_rms", double, [pointer]),
         ("data_field_get_median", double, [pointer]),
@@ -107,6 +110,13 @@ class Gwyddion:
         self.lib.gwy_data_field_mask_outliers(self.field(values), mask, sigmas)
         return np.flatnonzero(self.values(mask, values.shape) > 0.0).tolist()
 
+    def row_shifts(self, values: np.ndarray, kind: str) -> list[float]:
+        """Shifts by medians of rows (``mean``, all but the middle left out) or of their differences."""
+        find = getattr(self.lib, f"gwy_data_field_find_row_shifts_trimmed_{kind}")
+        found = find(self.field(np.ascontiguousarray(values)), None, IGNORE_MASK, 0.5, 0)
+        n = self.lib.gwy_data_line_get_res(found)
+        return np.ctypeslib.as_array(self.lib.gwy_data_line_get_data(found), (n,)).tolist()
+
     def masked_plane(self, values: np.ndarray, mask: np.ndarray) -> list[float]:
         found = [c.c_double() for _ in range(3)]
         rows, cols = values.shape
@@ -134,6 +144,9 @@ def main(real: Path) -> None:
         "plane": g.plane(field),
         "masked_plane": g.masked_plane(made_up, made_up > 40.0),
         "masked_polynomial_3": g.without_polynomial(made_up, 3, made_up > 20.0).ravel().tolist(),
+        "row_shifts_mean": g.row_shifts(made_up, "mean"),
+        "row_shifts_diff": g.row_shifts(made_up, "diff"),
+        "real_row_shifts_nm": g.row_shifts(height[:120, :511] * 1e9, "mean"),
         "real_polynomial_2_nm": g.without_polynomial(height * 1e9, 2).ravel()[::9973].tolist(),
         "real_facet_tilt_nm": g.facet_tilt(height * 1e9),
         "real_outliers": g.outliers(height, 3.0),
