@@ -27,7 +27,8 @@ def row_differences(values: Array, counted: Mask) -> Array:
     medians = [float(np.nanmedian(step)) if np.isfinite(step).any() else 0.0 for step in steps]
     offsets = _centred(np.concatenate([[0.0], np.cumsum(medians)]))
     row = np.arange(offsets.size) - 0.5 * (offsets.size - 1)
-    return offsets - row * (row @ offsets) / max(row @ row, 1.0)
+    slope = float(row @ offsets) / max(float(row @ row), 1.0)
+    return np.asarray(offsets - slope * row)
 
 
 def _centred(offsets: Array) -> Array:
