@@ -392,7 +392,9 @@ class Correlation:
     """How two quantities go together: ``pairing`` is ``coordinate`` (a co-trend, no p) or ``pixel``.
 
     ``crystal`` is the label of the crystal that both belong to. Pixels of one field are resampled in blocks
-    of ``block_px`` squared; ``x``, ``y``, ``s`` are then means in bins of x. ``index`` is the field's.
+    of ``block_px`` squared; ``x``, ``y``, ``s`` are then means in bins of x. ``index`` is the field's. Of two
+    maps laid upon each other ``p_block_bootstrap`` is the p of Spearman's rho and ``p_partial`` that of the
+    partial correlation given s.
     """
 
     crystal: str = ""
@@ -419,6 +421,7 @@ class Correlation:
     partial_r_ci_hi: float = np.nan
     blocks: int = 0
     block_px: int = 0
+    p_partial: float = np.nan
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -94,9 +94,33 @@ def correlation_length(residual: Array, known: npt.NDArray[np.bool_]) -> float:
     The autocorrelation at lag 1 is what is correlated (the rest is noise of single cells); the length is
     where it has fallen to 1/e of that, on the average over directions.
     """
-    n = int(known.sum())
-    if n < 3 * MIN_POINTS:
+    if int(known.sum()) < 3 * MIN_POINTS:
         return 0.0
+    rho, least = _radial_autocorrelation(residual, known)
+    if rho.size == 0 or rho[1] < least:
+        return 0.0
+    level = rho[1] / np.e
+    below = np.flatnonzero(rho[1:] < level)
+    if below.size == 0:
+        return float(rho.size - 1)
+    lag = int(below[0]) + 1
+    return float(lag - 1 + (rho[lag - 1] - level) / (rho[lag - 1] - rho[lag]))
+
+
+def autocorrelation(residual: Array, known: npt.NDArray[np.bool_]) -> Array:
+    """How alike residuals (rows, cols) are at distances of 0, 1, 2 ... cells, as far as that is not chance.
+
+    The first value is 1; only it is left where neighbours do not resemble each other.
+    """
+    rho, least = _radial_autocorrelation(residual, known)
+    if rho.size == 0:
+        return np.ones(1)
+    below = np.flatnonzero(rho[1:] < min(least, 0.1))
+    return np.asarray(rho[: int(below[0]) + 1] if below.size else rho)
+
+
+def _radial_autocorrelation(residual: Array, known: npt.NDArray[np.bool_]) -> tuple[Array, float]:
+    """Autocorrelation at lags 0, 1, 2 ... cells, averaged over directions, and what chance alone may give."""
     centred = np.where(known, residual - residual[known].mean(), 0.0)
     shape = [fft.next_fast_len(2 * size) for size in residual.shape]
     products = fft.irfft2(np.abs(fft.rfft2(centred, shape)) ** 2, shape)
@@ -108,16 +132,8 @@ def correlation_length(residual: Array, known: npt.NDArray[np.bool_]) -> float:
     number = np.bincount(lag, weights=pairs[row, col].ravel())
     rho = np.divide(total, number, out=np.zeros_like(total), where=number > 0.5)
     if rho[0] <= 0.0:
-        return 0.0
-    rho = rho / rho[0]
-    if rho[1] < max(0.1, 3.0 / np.sqrt(number[1])):
-        return 0.0
-    level = rho[1] / np.e
-    below = np.flatnonzero(rho[1 : reach + 1] < level)
-    if below.size == 0:
-        return float(reach)
-    lag = int(below[0]) + 1
-    return float(lag - 1 + (rho[lag - 1] - level) / (rho[lag - 1] - rho[lag]))
+        return np.empty(0), 0.0
+    return rho[: reach + 1] / rho[0], max(0.1, 3.0 / np.sqrt(number[1]))
 
 
 def bootstrap_errors(field: Field, functionals: Array) -> Array:
