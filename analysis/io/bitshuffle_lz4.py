@@ -6,8 +6,10 @@ block of n elements holds bit planes of n/8 bytes, lowest bit first; bit k of by
 8 g + k. The lengths are walked and must add up exactly before anything is decoded, and every read and write
 of the decoder is checked, so a damaged chunk gives an error code and never more.
 
-Formats: bitshuffle 0.5 ``bitshuffle/src/bitshuffle.c`` and the LZ4 block format description, both as
-published; the code is this project's own.
+Most counts are small: the low byte of 64 elements is put together from as many bit planes as hold anything,
+and only elements with a bit above it (masked pixels, mostly) are looked up plane by plane.
+
+Formats: bitshuffle 0.5 ``bitshuffle/src/bitshuffle.c``, as published; the code is this project's own.
 """
 
 from __future__ import annotations
@@ -16,21 +18,32 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
+from analysis.io.lz4 import OK, SLACK, decode_lz4
+from analysis.io.words import load64, store64
+
 Raw = npt.NDArray[np.uint8]
 Counts = npt.NDArray[np.uint32]
+WholeFrame = npt.NDArray[np.uint16]
+Region = tuple[int, int, int, int]
+Room = tuple[npt.NDArray[np.int64], Raw, Raw]
 
 HEADER_BYTES = 12
 LENGTH_BYTES = 4
 MAX_BLOCK_BYTES = 1 << 20
 
-OK = 0
 BAD_HEADER = 1
 BAD_TABLE = 2
-BAD_BLOCK = 3
+
+SPREAD = np.array([sum((byte >> k & 1) << 8 * k for k in range(8)) for byte in range(256)], dtype=np.uint64)
+"""The bits of a byte, each as the lowest bit of one of the eight bytes of a word."""
+
+NO_FRAME = np.zeros((0, 0), dtype=np.uint16)
+"""In place of a whole frame where none is wanted."""
 
 # numba: unsigned indices spare the branch for negative ones.
-_U0, _U1, _U8 = np.uint64(0), np.uint64(1), np.uint64(8)
-_U4, _U15, _U255 = np.uint64(4), np.uint64(15), np.uint64(255)
+_U0, _U1, _U2, _U3, _U4, _U5, _U6, _U7, _U8 = (np.uint64(n) for n in range(9))
+_U64, _U255 = np.uint64(64), np.uint64(255)
+MOST_16, MOST_32 = np.uint64(0xFFFF), np.uint64(0xFFFFFFFF)
 
 
 @njit(cache=True, nogil=True)
@@ -73,143 +86,195 @@ def walk_blocks(chunk: Raw, item_bytes: int, elements: int, starts: npt.NDArray[
 
 
 @njit(cache=True, nogil=True)
-def decode_lz4(chunk: Raw, start: int, stop: int, out: Raw, out_bytes: int) -> int:
-    """Decode one LZ4 block, ``chunk[start:stop]``, into exactly ``out_bytes`` bytes of ``out``."""
-    if start < 0 or stop > chunk.size or out_bytes > out.size:
-        return BAD_BLOCK
-    read, end = np.uint64(start), np.uint64(stop)
-    written, room = _U0, np.uint64(out_bytes)
-    while read < end:
-        token = np.uint64(chunk[read])
-        read += _U1
-        length = token >> _U4
-        if length == _U15:
-            more = _U255
-            while more == _U255:
-                if read >= end:
-                    return BAD_BLOCK
-                more = np.uint64(chunk[read])
-                read += _U1
-                length += more
-        if length > end - read or length > room - written:
-            return BAD_BLOCK
-        for k in range(length):
-            out[written + np.uint64(k)] = chunk[read + np.uint64(k)]
-        read += length
-        written += length
-        if read == end:
-            return OK if written == room else BAD_BLOCK
-        if end - read < np.uint64(2):
-            return BAD_BLOCK
-        back = np.uint64(chunk[read]) | (np.uint64(chunk[read + _U1]) << _U8)
-        read += np.uint64(2)
-        length = (token & _U15) + _U4
-        if length == _U15 + _U4:
-            more = _U255
-            while more == _U255:
-                if read >= end:
-                    return BAD_BLOCK
-                more = np.uint64(chunk[read])
-                read += _U1
-                length += more
-        if back == _U0 or back > written or length > room - written:
-            return BAD_BLOCK
-        _repeat(out, written, back, length)
-        written += length
-    return BAD_BLOCK
+def _low_bytes(block: Raw, plane: np.uint64, first: int, stop: int, line: Raw) -> None:
+    """The low byte of elements 64 ``first`` ... 64 ``stop`` of a decoded block into ``line``.
 
-
-@njit(cache=True, nogil=True)
-def _repeat(out: Raw, written: np.uint64, back: np.uint64, length: np.uint64) -> None:
-    """Append ``length`` bytes that begin ``back`` bytes before the end; they may overlap what they make."""
-    source = written - back
-    if back == _U1:
-        value = out[source]
-        for k in range(length):
-            out[written + np.uint64(k)] = value
-        return
-    for k in range(length):
-        out[written + np.uint64(k)] = out[source + np.uint64(k)]
-
-
-@njit(cache=True, nogil=True)
-def _unshuffle(block: Raw, elements: int, item_bytes: int, first: int, stop: int, line: Counts) -> None:
-    """Values of elements ``first`` to ``stop`` of a decoded block into ``line``, from 8 (first // 8) on."""
-    group0, groups = first // 8, (stop + 7) // 8 - first // 8
-    plane_bytes = elements // 8
-    line[: 8 * groups] = 0
-    for plane in range(8 * item_bytes):
-        base = plane * plane_bytes + group0
-        any_bit = np.uint8(0)
-        for g in range(groups):
-            any_bit |= block[np.uint64(base + g)]
-        if any_bit == 0:
-            continue
-        for g in range(groups):
-            bits = np.uint32(block[np.uint64(base + g)])
-            if bits == 0:
-                continue
+    ``plane`` is the length of a bit plane in bytes.
+    """
+    for word in range(first, stop):
+        at, to = np.uint64(word) * _U8, np.uint64(word - first) * _U64
+        p0, p1 = load64(block, at), load64(block, at + plane)
+        p2, p3 = load64(block, at + _U2 * plane), load64(block, at + _U3 * plane)
+        p4, p5 = load64(block, at + _U4 * plane), load64(block, at + _U5 * plane)
+        p6, p7 = load64(block, at + _U6 * plane), load64(block, at + _U7 * plane)
+        for k in range(8):
+            turn = np.uint64(8 * k)
+            low = SPREAD[(p0 >> turn) & _U255] | (SPREAD[(p1 >> turn) & _U255] << _U1)
+            store64(line, to + turn, low)
+        if p2 | p3:
             for k in range(8):
-                line[np.uint64(8 * g + k)] |= ((bits >> np.uint32(k)) & np.uint32(1)) << np.uint32(plane)
+                turn = np.uint64(8 * k)
+                low = (SPREAD[(p2 >> turn) & _U255] << _U2) | (SPREAD[(p3 >> turn) & _U255] << _U3)
+                store64(line, to + turn, load64(line, to + turn) | low)
+        if p4 | p5 | p6 | p7:
+            for k in range(8):
+                turn = np.uint64(8 * k)
+                low = (SPREAD[(p4 >> turn) & _U255] << _U4) | (SPREAD[(p5 >> turn) & _U255] << _U5)
+                low |= (SPREAD[(p6 >> turn) & _U255] << _U6) | (SPREAD[(p7 >> turn) & _U255] << _U7)
+                store64(line, to + turn, load64(line, to + turn) | low)
 
 
 @njit(cache=True, nogil=True)
-def decode_region(
+def _beyond_a_byte(block: Raw, plane: np.uint64, item_bytes: int, word: int) -> tuple[np.uint64, np.uint64]:
+    """Which of the 64 elements of a word have any bit above the low byte, and which have them all."""
+    some, every = _U0, ~_U0
+    for byte in range(1, item_bytes):
+        at = np.uint64(8 * byte) * plane + np.uint64(word) * _U8
+        p0, p1 = load64(block, at), load64(block, at + plane)
+        p2, p3 = load64(block, at + _U2 * plane), load64(block, at + _U3 * plane)
+        p4, p5 = load64(block, at + _U4 * plane), load64(block, at + _U5 * plane)
+        p6, p7 = load64(block, at + _U6 * plane), load64(block, at + _U7 * plane)
+        some |= p0 | p1 | p2 | p3 | p4 | p5 | p6 | p7
+        every &= p0 & p1 & p2 & p3 & p4 & p5 & p6 & p7
+    return some, every
+
+
+@njit(cache=True, nogil=True)
+def _unshuffle(
+    block: Raw,
+    elements: int,
+    item_bytes: int,
+    span: tuple[int, int],
+    line: Raw,
+    most: np.uint64,
+    into: npt.NDArray[np.unsignedinteger],
+) -> None:
+    """Elements ``span`` (first, stop) of a decoded block of ``elements``, at most ``most``, to ``into``."""
+    first, stop = span
+    plane = np.uint64(elements // 8)
+    word0, word1 = first // 64, (stop + 63) // 64
+    _low_bytes(block, plane, word0, word1, line)
+    skip = first - 64 * word0
+    for k in range(stop - first):
+        into[k] = line[skip + k]
+    all_above = MOST_32 >> np.uint64(32 - 8 * item_bytes) & ~_U255
+    for word in range(word0, word1):
+        some, every = _beyond_a_byte(block, plane, item_bytes, word)
+        if some == _U0:
+            continue
+        begin, end = max(first, 64 * word), min(stop, 64 * word + 64)
+        if every == ~_U0:  # the gap between two modules
+            for element in range(begin, end):
+                value = np.uint64(line[element - 64 * word0]) | all_above
+                into[element - first] = min(value, most)
+            continue
+        for element in range(begin, end):
+            bit = np.uint64(element - 64 * word)
+            if (some >> bit) & _U1 == _U0:
+                continue
+            value = np.uint64(line[element - 64 * word0])
+            if (every >> bit) & _U1:
+                value |= all_above
+            else:
+                for p in range(8, 8 * item_bytes):
+                    at = np.uint64(p) * plane + np.uint64(word) * _U8
+                    value |= ((load64(block, at) >> bit) & _U1) << np.uint64(p)
+            into[element - first] = min(value, most)
+
+
+@njit(cache=True, nogil=True)
+def _is_wanted(at: int, size: int, cols: int, region: Region) -> bool:
+    """Whether elements ``at`` ... ``at + size`` of a frame meet the region."""
+    row0, row1, col0, col1 = region
+    for row in range(max(row0, at // cols), min(row1, (at + size - 1) // cols + 1)):
+        if max(row * cols + col0, at) < min(row * cols + col1, at + size):
+            return True
+    return False
+
+
+@njit(cache=True, nogil=True)
+def _place_block(
+    block: Raw,
+    at: int,
+    size: int,
+    item_bytes: int,
+    cols: int,
+    region: Region,
+    out: Counts,
+    whole: WholeFrame,
+    line: Raw,
+) -> None:
+    """Put a decoded block, elements ``at`` ... ``at + size``, where it belongs in the flat arrays."""
+    if whole.size > 0:
+        _unshuffle(block, size, item_bytes, (0, size), line, MOST_16, whole[at : at + size])
+    row0, row1, col0, col1 = region
+    for row in range(max(row0, at // cols), min(row1, (at + size - 1) // cols + 1)):
+        first, stop = max(row * cols + col0, at), min(row * cols + col1, at + size)
+        if first < stop:
+            to = (row - row0) * (col1 - col0) + first - row * cols - col0
+            into = out[to : to + stop - first]
+            _unshuffle(block, size, item_bytes, (first - at, stop - at), line, MOST_32, into)
+
+
+@njit(cache=True, nogil=True)
+def _place_rest(
+    rest: Raw, shuffled: int, item_bytes: int, cols: int, region: Region, out: Counts, whole: WholeFrame
+) -> None:
+    """Put the plain elements from ``shuffled`` on where they belong; ``out``, ``whole`` are flat."""
+    row0, row1, col0, col1 = region
+    for number in range(rest.size // item_bytes):
+        value = np.uint64(0)
+        for byte in range(item_bytes):
+            value |= np.uint64(rest[number * item_bytes + byte]) << np.uint64(8 * byte)
+        row, col = (shuffled + number) // cols, (shuffled + number) % cols
+        if row0 <= row < row1 and col0 <= col < col1:
+            out[(row - row0) * (col1 - col0) + col - col0] = value
+        if whole.size > 0:
+            whole[shuffled + number] = min(value, MOST_16)
+
+
+@njit(cache=True, nogil=True)
+def decode_frame(
     chunk: Raw,
     item_bytes: int,
     cols: int,
-    region: tuple[int, int, int, int],
     elements: int,
+    region: Region,
     out: Counts,
+    whole: WholeFrame,
     starts: npt.NDArray[np.int64],
     block: Raw,
-    line: Counts,
+    line: Raw,
 ) -> int:
     """Decode rows and columns ``region`` = (row0, row1, col0, col1) of a frame into ``out``; gives a code.
 
     The frame has ``elements`` little-endian unsigned integers of ``item_bytes`` bytes (1, 2 or 4), ``cols``
-    a row. ``starts``, ``block`` and ``line`` are room to work in: see :func:`workspace`.
+    a row. Unless ``whole`` is empty, all of it goes there too, counts clipped to 16 bits; otherwise blocks
+    without a wanted pixel are not decoded. ``starts``, ``block``, ``line`` are room to work in: see
+    :func:`workspace`.
     """
     code, per_block = walk_blocks(chunk, item_bytes, elements, starts)
     if code != OK:
         return code
-    if per_block * item_bytes > block.size or per_block > line.size:
+    if per_block * item_bytes + SLACK > block.size or per_block + 64 > line.size:
         return BAD_HEADER
-    row0, row1, col0, col1 = region
+    out, whole = out.reshape(-1), whole.reshape(-1)
     shuffled = elements - elements % 8
+    first, stop = 0, shuffled
+    if whole.size == 0:
+        first = (region[0] * cols + region[2]) // per_block * per_block
+        stop = min(stop, (region[1] - 1) * cols + region[3])
+    for at in range(first, stop, per_block):
+        size = min(per_block, shuffled - at)
+        if whole.size == 0 and not _is_wanted(at, size, cols, region):
+            continue
+        begin, end = starts[at // per_block], starts[at // per_block + 1]
+        if at + size < shuffled:
+            end -= LENGTH_BYTES
+        code = decode_lz4(chunk, begin, end, block, size * item_bytes)
+        if code != OK:
+            return code
+        _place_block(block, at, size, item_bytes, cols, region, out, whole, line)
     rest = starts[(shuffled + per_block - 1) // per_block]
-    held = -1
-    for row in range(row0, row1):
-        place, stop = row * cols + col0, row * cols + col1
-        while place < stop:
-            target = place - row * cols - col0
-            if place >= shuffled:
-                at = rest + (place - shuffled) * item_bytes
-                value = np.uint32(0)
-                for byte in range(item_bytes):
-                    value |= np.uint32(chunk[at + byte]) << np.uint32(8 * byte)
-                out[row - row0, target] = value
-                place += 1
-                continue
-            number = place // per_block
-            begin = number * per_block
-            size = min(per_block, shuffled - begin)
-            if number != held:
-                length_end = starts[number + 1] - (LENGTH_BYTES if begin + size < shuffled else 0)
-                code = decode_lz4(chunk, starts[number], length_end, block, size * item_bytes)
-                if code != OK:
-                    return code
-                held = number
-            last = min(stop, begin + size)
-            _unshuffle(block, size, item_bytes, place - begin, last - begin, line)
-            skip = (place - begin) % 8
-            for k in range(last - place):
-                out[row - row0, target + k] = line[skip + k]
-            place = last
+    _place_rest(chunk[rest:], shuffled, item_bytes, cols, region, out, whole)
     return OK
 
 
-def workspace(elements: int) -> tuple[npt.NDArray[np.int64], Raw, Counts]:
-    """Room for :func:`decode_region` on frames of ``elements`` pixels: starts, block, line."""
+def workspace(elements: int) -> Room:
+    """Room for :func:`decode_frame` on frames of ``elements`` pixels: starts, block, line."""
     starts = np.zeros(elements // 64 + 16, dtype=np.int64)
-    return starts, np.zeros(MAX_BLOCK_BYTES, dtype=np.uint8), np.zeros(MAX_BLOCK_BYTES, dtype=np.uint32)
+    return (
+        starts,
+        np.zeros(MAX_BLOCK_BYTES + SLACK, dtype=np.uint8),
+        np.zeros(MAX_BLOCK_BYTES + 64, dtype=np.uint8),
+    )

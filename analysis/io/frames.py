@@ -21,8 +21,17 @@ import hdf5plugin  # noqa: F401 - registers the filters that slow reading needs
 import numpy as np
 import numpy.typing as npt
 
-from analysis.io.bitshuffle_lz4 import OK, decode_region, walk_blocks, workspace
+from analysis.io.bitshuffle_lz4 import (
+    NO_FRAME,
+    Raw,
+    WholeFrame,
+    decode_frame,
+    walk_blocks,
+    workspace,
+)
+from analysis.io.bitshuffle_lz4 import Room as DecoderRoom
 from analysis.io.hdf5_safety import open_audited
+from analysis.io.lz4 import OK
 from analysis.io.series import FrameSource, Part, RegionReader, Series, Span
 
 Counts = npt.NDArray[np.uint32]
@@ -45,6 +54,11 @@ class Region:
         """Rows, columns."""
         return self.rows[1] - self.rows[0], self.cols[1] - self.cols[0]
 
+    @property
+    def bounds(self) -> tuple[int, int, int, int]:
+        """First row, row stop, first column, column stop."""
+        return (*self.rows, *self.cols)
+
     def cut(self, whole: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:
         """The region of an array (detector rows, cols), mirrored as frames are."""
         return self.mirrored(whole[slice(*self.rows), slice(*self.cols)])
@@ -66,6 +80,16 @@ class _ChunkTable:
     item_bytes: int
 
 
+@dataclass(kw_only=True)
+class _Room:
+    """What one thread reads and decodes in; ``region`` and ``whole`` serve detectors that are mirrored."""
+
+    chunk: Raw
+    region: Counts
+    whole: WholeFrame
+    decoder: DecoderRoom
+
+
 class FrameReader:
     """Counts of one region of any frame of a series, by image number; a context manager."""
 
@@ -80,6 +104,10 @@ class FrameReader:
         self._datasets: dict[Path, h5py.File] = {}
         self._sources: dict[tuple[int, Span, Span], RegionReader] = {}
         self._tables = [self._table(part) for part in series.parts]
+
+    def __reduce__(self) -> tuple[type[Self], tuple[Series, Region]]:
+        """Pickled as what it reads: its files are opened anew where it arrives."""
+        return type(self), (self.series, self.region)
 
     def __enter__(self) -> Self:
         return self
@@ -108,35 +136,31 @@ class FrameReader:
 
     def read(self, number: int, out: Counts) -> bool:
         """Fill ``out`` (region rows, cols) with image ``number``; False where it is missing or damaged."""
-        found = self._decoded(number, self.region)
-        if found is None:
-            return False
-        out[...] = self.region.mirrored(found)
-        return True
+        return self._read(number, out, NO_FRAME)
 
-    def read_whole(self, number: int, out: Counts, whole: npt.NDArray[np.uint16]) -> bool:
+    def read_whole(self, number: int, out: Counts, whole: WholeFrame) -> bool:
         """The same, and the whole frame into ``whole`` (detector rows, cols), counts clipped to its type."""
-        rows, cols = self.series.shape
-        found = self._decoded(number, Region(rows=(0, rows), cols=(0, cols)))
-        if found is None:
-            return False
-        out[...] = self.region.cut(found)
-        whole[...] = np.minimum(self.region.mirrored(found), np.iinfo(np.uint16).max)
-        return True
+        return self._read(number, out, whole)
 
-    def _decoded(self, number: int, region: Region) -> Counts | None:
-        """Counts of a region as they are stored, in an array that the next call uses again."""
+    def _read(self, number: int, out: Counts, whole: WholeFrame) -> bool:
         place = bisect_right(self._firsts, number) - 1
         if place < 0 or number > self.series.parts[place].last_number:
-            return None
+            return False
         part, table = self.series.parts[place], self._tables[place]
         index = part.start + number - part.first_number
-        if part.source is not None:
-            values = self._opened(part.source, region)(index)
-            return None if values is None else values.astype(np.uint32)
-        if table is None:
-            return self._read_slowly(part, index, region)
-        return self._read_fast(table, index, region)
+        if table is not None:
+            return self._read_fast(table, index, out, whole)
+        region = (
+            self.region if whole.size == 0 else Region(rows=(0, whole.shape[0]), cols=(0, whole.shape[1]))
+        )
+        found = self._read_slowly(part, index, region)
+        if found is None:
+            return False
+        if whole.size:
+            whole[...] = np.minimum(self.region.mirrored(found), np.iinfo(np.uint16).max)
+            found = found[slice(*self.region.rows), slice(*self.region.cols)]
+        out[...] = self.region.mirrored(found)
+        return True
 
     def _opened(self, source: FrameSource, region: Region) -> RegionReader:
         key = (id(source), region.rows, region.cols)
@@ -192,28 +216,45 @@ class FrameReader:
         sizes[(offsets < 0) | (sizes > MAX_CHUNK_BYTES) | (offsets + sizes > end)] = 0
         return _ChunkTable(descriptor=descriptor, offsets=offsets, sizes=sizes, item_bytes=item)
 
-    def _read_fast(self, table: _ChunkTable, index: int, region: Region) -> Counts | None:
+    def _read_fast(self, table: _ChunkTable, index: int, out: Counts, whole: WholeFrame) -> bool:
         size = int(table.sizes[index])
         if size <= 0:
-            return None
-        raw = os.pread(table.descriptor, size, int(table.offsets[index]))
+            return False
+        room = self._room(size, whole.shape)
+        chunk = room.chunk[:size]
+        if os.preadv(table.descriptor, [chunk.data], int(table.offsets[index])) != size:
+            return False
+        straight = self.region.flip == "none"
+        into, all_into = (out, whole) if straight else (room.region, room.whole)
         rows, cols = self.series.shape
-        if not hasattr(self._local, "room"):
-            self._local.room, self._local.into = workspace(rows * cols), np.zeros((0, 0), dtype=np.uint32)
-        if self._local.into.shape != region.shape:
-            self._local.into = np.zeros(region.shape, dtype=np.uint32)
-        code = decode_region(
-            np.frombuffer(raw, dtype=np.uint8),
-            table.item_bytes,
-            cols,
-            (*region.rows, *region.cols),
-            rows * cols,
-            self._local.into,
-            *self._local.room,
+        code = decode_frame(
+            chunk, table.item_bytes, cols, rows * cols, self.region.bounds, into, all_into, *room.decoder
         )
-        return self._local.into if code == OK else None
+        if code == OK and not straight:
+            out[...] = self.region.mirrored(into)
+            whole[...] = self.region.mirrored(all_into)
+        return code == OK
+
+    def _room(self, size: int, whole: tuple[int, ...]) -> _Room:
+        """This thread's arrays to decode in, large enough for a chunk of ``size`` bytes."""
+        room: _Room | None = getattr(self._local, "room", None)
+        if room is None:
+            room = self._local.room = _Room(
+                chunk=np.zeros(size, dtype=np.uint8),
+                region=np.zeros(self.shape, dtype=np.uint32),
+                whole=NO_FRAME,
+                decoder=workspace(self.series.shape[0] * self.series.shape[1]),
+            )
+        if room.chunk.size < size:
+            room.chunk = np.zeros(size + size // 4, dtype=np.uint8)
+        if self.region.flip != "none" and room.whole.shape != whole:
+            room.whole = np.zeros(whole, dtype=np.uint16)
+        return room
 
     def _read_slowly(self, part: Part, index: int, region: Region) -> Counts | None:
+        if part.source is not None:
+            values = self._opened(part.source, region)(index)
+            return None if values is None else values.astype(np.uint32)
         with self._lock:
             dataset = self._dataset(part)
             if not _chunks_are_sound(dataset, index):

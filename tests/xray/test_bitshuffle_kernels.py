@@ -7,15 +7,8 @@ import hdf5plugin
 import numpy as np
 import pytest
 
-from analysis.io.bitshuffle_lz4 import (
-    BAD_BLOCK,
-    BAD_HEADER,
-    BAD_TABLE,
-    OK,
-    decode_lz4,
-    decode_region,
-    workspace,
-)
+from analysis.io.bitshuffle_lz4 import BAD_HEADER, BAD_TABLE, NO_FRAME, decode_frame, workspace
+from analysis.io.lz4 import BAD_BLOCK, OK, SLACK, decode_lz4
 
 
 def packed(frame: np.ndarray, *, block: int = 64) -> np.ndarray:
@@ -34,17 +27,26 @@ def decoded(
     chunk: np.ndarray, frame: np.ndarray, region: tuple[int, int, int, int]
 ) -> tuple[int, np.ndarray]:
     out = np.zeros((region[1] - region[0], region[3] - region[2]), np.uint32)
-    code = decode_region(
-        chunk, frame.dtype.itemsize, frame.shape[1], region, frame.size, out, *workspace(frame.size)
-    )
+    code = decode(chunk, frame, region, out, NO_FRAME)
     return code, out
+
+
+def decode(
+    chunk: np.ndarray,
+    frame: np.ndarray,
+    region: tuple[int, int, int, int],
+    out: np.ndarray,
+    whole: np.ndarray,
+) -> int:
+    room = workspace(frame.size)
+    return decode_frame(chunk, frame.dtype.itemsize, frame.shape[1], frame.size, region, out, whole, *room)
 
 
 def frame_of(kind: type[np.unsignedinteger], shape: tuple[int, int]) -> np.ndarray:
     rng = np.random.default_rng(2)
     frame = rng.poisson(0.6, shape).astype(kind)
     frame[3:5] = 0
-    frame[5] = np.iinfo(kind).max
+    frame[-2] = np.iinfo(kind).max
     frame[rng.random(shape) < 0.02] = np.iinfo(kind).max // 3
     return frame
 
@@ -60,6 +62,34 @@ def test_regions_are_what_the_reference_filter_gives(
         code, out = decoded(chunk, frame, region)
         assert code == OK
         np.testing.assert_array_equal(out, frame[region[0] : region[1], region[2] : region[3]])
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.uint16, np.uint32])
+@pytest.mark.parametrize(("shape", "block"), [((9, 13), 64), ((7, 40), 128), ((3, 71), 0)])
+def test_a_frame_and_its_region_come_from_one_decoding(
+    kind: type[np.unsignedinteger], shape: tuple[int, int], block: int
+) -> None:
+    frame = frame_of(kind, shape)
+    region = (1, shape[0], 2, shape[1] - 3)
+    out = np.zeros((region[1] - region[0], region[3] - region[2]), np.uint32)
+    whole = np.zeros(shape, np.uint16)
+    assert decode(packed(frame, block=block), frame, region, out, whole) == OK
+    np.testing.assert_array_equal(out, frame[region[0] : region[1], region[2] : region[3]])
+    np.testing.assert_array_equal(whole, np.minimum(frame.astype(np.int64), 2**16 - 1))
+
+
+@pytest.mark.parametrize("period", [1, 2, 3, 5, 7, 8, 11, 16, 40])
+@pytest.mark.parametrize("length", [4, 9, 19, 100])
+def test_repeats_of_any_period_are_decoded(period: int, length: int) -> None:
+    """A period of literals, a match that overlaps itself, five literals: the format's own example."""
+    start = list(range(1, period + 1))
+    head = [min(period, 15) << 4 | min(length - 4, 15)] + ([period - 15] if period >= 15 else [])
+    tail = [period, 0] + ([length - 19] if length >= 19 else []) + [0x50, 9, 9, 9, 9, 9]
+    data = [*head, *start, *tail]
+    expected = [start[k % period] for k in range(period + length)] + [9] * 5
+    out = np.zeros(len(expected) + SLACK, np.uint8)
+    assert decode_lz4(np.array(data, np.uint8), 0, len(data), out, len(expected)) == OK
+    assert out[: len(expected)].tolist() == expected
 
 
 def test_damaged_tables_are_told_by_code() -> None:
@@ -92,7 +122,7 @@ def test_damaged_tables_are_told_by_code() -> None:
     ],
 )
 def test_blocks_of_the_published_format_are_decoded(data: list[int], expected: list[int]) -> None:
-    out = np.zeros(64, np.uint8)
+    out = np.zeros(64 + SLACK, np.uint8)
     assert decode_lz4(np.array(data, np.uint8), 0, len(data), out, len(expected)) == OK
     assert out[: len(expected)].tolist() == expected
 
@@ -113,6 +143,6 @@ def test_blocks_of_the_published_format_are_decoded(data: list[int], expected: l
     ],
 )
 def test_damaged_blocks_are_told_by_code(data: list[int]) -> None:
-    out = np.zeros(16, np.uint8)
+    out = np.zeros(16 + SLACK, np.uint8)
     assert decode_lz4(np.array(data, np.uint8), 0, len(data), out, 16) == BAD_BLOCK
     assert decode_lz4(np.array(data, np.uint8), 0, len(data), out, 99) == BAD_BLOCK
