@@ -153,6 +153,10 @@ class DetectorGeometry:
 
     ``rotations_rad`` are pyFAI's rot1, rot2, rot3 (zero without a .poni). ``sources`` says for each of
     ``wavelength_nm``, ``distance_mm``, ``beam_center_px``, ``pixel_size_um`` where it was taken from.
+    On a tilted detector ``beam_center_px`` is the point of normal incidence, not where the beam arrives.
+    ``polarization`` is the share of the horizontal component, ``holder_transmission`` what of the direct beam
+    comes through a flat holder behind the sample. ``mirrored`` is the ``detector_flip`` of frames that were
+    mirrored, to which all of this then belongs.
     """
 
     wavelength_nm: float
@@ -164,6 +168,9 @@ class DetectorGeometry:
     distance_err_mm: float | None = None
     pixel_size_err_pct: float | None = None
     sources: Mapping[str, str] = field(default_factory=dict)
+    polarization: float | None = None
+    holder_transmission: float | None = None
+    mirrored: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -139,15 +139,17 @@ def told(outcome: Outcome) -> None:
 @click.option("--to", "folder", type=SOME_PATH, required=True, help="Folder for the files.")
 @click.option("--gwy", is_flag=True, help="Each AFM field as a Gwyddion file too.")
 def export(result: Path, folder: Path, gwy: bool) -> None:
-    """Write every table of a result as CSV, and summary.json."""
+    """Write every table of a result as CSV, summary.json, and the geometry of each scan as .poni."""
     from analysis.io.gwy_write import export_gwy
+    from analysis.io.poni import export_geometries
     from analysis.io.results import read_result
     from analysis.io.tables import export_tables
 
     found = read_result(result)
     if gwy and not found.afm:
         raise TriptychError(f"{result}: expected an AFM field for --gwy, found none; export without --gwy")
-    for path in [*export_tables(found, folder), *(export_gwy(found, folder) if gwy else ())]:
+    tables = [*export_tables(found, folder), *export_geometries(found, folder)]
+    for path in [*tables, *(export_gwy(found, folder) if gwy else ())]:
         click.echo(path)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from analysis.io.sample_file import FILE_NAME, XrayBlock
 from analysis.io.series import Series
 from analysis.records import DetectorGeometry
 from analysis.units import wavelength_nm_from_energy
+from analysis.xray.geometry import flipped
 
 Mask = npt.NDArray[np.bool_]
 
@@ -28,6 +30,14 @@ NEEDED = {
 def detector_geometry(block: XrayBlock, series: Series, *, folder: Path) -> DetectorGeometry:
     """Geometry with, for each value, where it was taken from: sample file, .poni or the frames' file."""
     poni = None if block.poni is None else read_poni(folder / block.poni)
+    if block.poni is not None and poni is not None and poni.shape not in (None, series.shape):
+        raise InputError(
+            folder / block.poni,
+            field="detector_config",
+            expected=f"a detector of {series.shape[0]} x {series.shape[1]} pixels, as {series.path.name} has",
+            found=f"{poni.shape}",
+            remedy="name the calibration of this detector",
+        )
     found, sources = _candidates(block, series, poni)
     for name, key in NEEDED.items():
         if found.get(name) is None:
@@ -38,7 +48,7 @@ def detector_geometry(block: XrayBlock, series: Series, *, folder: Path) -> Dete
                 found="none that is set",
                 remedy=f"set xray.{key} in {FILE_NAME}",
             )
-    return DetectorGeometry(
+    geometry = DetectorGeometry(
         wavelength_nm=_number(found["wavelength_nm"]),
         distance_mm=_number(found["distance_mm"]),
         pixel_size_um=_pair(found["pixel_size_um"]),
@@ -48,7 +58,23 @@ def detector_geometry(block: XrayBlock, series: Series, *, folder: Path) -> Dete
         distance_err_mm=block.distance_err_mm,
         pixel_size_err_pct=block.pixel_size_err_pct,
         sources=sources,
+        polarization=block.polarization,
+        holder_transmission=block.holder_transmission,
     )
+    if poni is not None and poni.mirrors:
+        geometry = _as_in_file(geometry, poni, block.beam_center_px)
+    return geometry
+
+
+def _as_in_file(
+    geometry: DetectorGeometry, poni: Poni, beam_center_px: tuple[float, float] | None
+) -> DetectorGeometry:
+    """The geometry of frames as they are stored, of one that a .poni gives for mirrored frames."""
+    sources = geometry.sources
+    for mirror in reversed(poni.mirrors):
+        geometry = flipped(geometry, mirror)
+    centre = geometry.beam_center_px if beam_center_px is None else beam_center_px
+    return replace(geometry, beam_center_px=centre, sources=sources, mirrored=None)
 
 
 Value = float | tuple[float, float] | None

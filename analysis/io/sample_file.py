@@ -76,6 +76,9 @@ class XrayBlock(Block):
     distance_err_mm: NotNegative | None = None
     pixel_size_err_pct: NotNegative | None = None
     beam_center_px: Point | None = None
+    refine_beam_center: bool = False
+    polarization: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] | None = None
+    holder_transmission: Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)] | None = None
     detector_flip: Literal["none", "horizontal", "vertical"] = "none"
     exposure_s: Positive | None = None
     background_exposure_s: Positive | None = None

@@ -8,19 +8,21 @@ pyFAI: ``R = R3(rot3) R2(-rot2) R1(-rot1)`` (Kieffer et al., J. Synchrotron Rad.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from analysis.records import DetectorGeometry
 from analysis.units import MM_PER_UM, q_per_nm_from_two_theta
+from analysis.xray.efficiency import (
+    HORIZONTAL_POLARIZATION,
+    plate_transmission,
+    polarization_factor,
+    solid_angle,
+)
 
 Array = npt.NDArray[np.float64]
-
-HORIZONTAL_POLARIZATION = 0.99
-"""Share of the horizontal component in a synchrotron's undulator beam, used where nothing else is said."""
-
 
 Box = tuple[tuple[int, int], tuple[int, int]]
 """Rows and columns, each (first, stop)."""
@@ -32,8 +34,8 @@ COARSE = 16
 class PixelDirections:
     """For each pixel of a region (h, w): q in nm^-1, phi in radians (-pi, pi], relative efficiency.
 
-    ``efficiency`` is solid angle, relative to a pixel at normal incidence, times polarization;
-    ``step_per_nm`` is q per pixel near the beam.
+    ``efficiency`` is polarization times absorption in the holder times solid angle, the last relative to a
+    pixel at normal incidence; ``step_per_nm`` is q per pixel where the direct beam meets the detector.
     """
 
     q_per_nm: Array
@@ -53,15 +55,31 @@ def pixel_directions(
     two_theta = np.arctan2(radius, along)
     phi = np.arctan2(up, across)
     phi[phi == -np.pi] = np.pi
-    full = np.sqrt(radius**2 + along**2)
-    solid_angle = (geometry.distance_mm / full) ** 3
-    pixel_mm = math.sqrt(geometry.pixel_size_um[0] * geometry.pixel_size_um[1]) * MM_PER_UM
+    path = np.sqrt(radius**2 + along**2)
+    horizontal = geometry.polarization
+    efficiency = polarization_factor(
+        two_theta, phi, horizontal=HORIZONTAL_POLARIZATION if horizontal is None else horizontal
+    )
+    if geometry.holder_transmission is not None:
+        efficiency *= plate_transmission(along / path, transmission=geometry.holder_transmission)
+    efficiency *= solid_angle(path, distance_mm=geometry.distance_mm)
     return PixelDirections(
         q_per_nm=q_per_nm_from_two_theta(two_theta, wavelength_nm=geometry.wavelength_nm),
         phi_rad=phi,
-        efficiency=solid_angle * polarization_factor(two_theta, phi),
-        step_per_nm=2.0 * math.pi / geometry.wavelength_nm * pixel_mm / geometry.distance_mm,
+        efficiency=efficiency,
+        step_per_nm=_step_per_nm(geometry),
     )
+
+
+def _step_per_nm(geometry: DetectorGeometry) -> float:
+    """q per pixel where the direct beam meets the detector: square root of a pixel's area there in q.
+
+    ``2 pi / lambda sqrt(size_x size_y) cos(tilt)^1.5 / L``: on a tilted detector the beam's way to it is
+    ``L / cos(tilt)``, and a pixel's area there looks smaller by ``cos(tilt)``.
+    """
+    pixel_mm = math.sqrt(geometry.pixel_size_um[0] * geometry.pixel_size_um[1]) * MM_PER_UM
+    cosine = math.cos(geometry.rotations_rad[0]) * math.cos(geometry.rotations_rad[1])
+    return 2.0 * math.pi / geometry.wavelength_nm * pixel_mm / geometry.distance_mm * math.pow(cosine, 1.5)
 
 
 def _laboratory(geometry: DetectorGeometry, row: Array, col: Array) -> tuple[Array, Array, Array]:
@@ -94,15 +112,6 @@ def direct_beam_px(geometry: DetectorGeometry) -> tuple[float, float]:
     right = -geometry.distance_mm * math.tan(rot1)
     down = geometry.distance_mm * math.tan(rot2) / math.cos(rot1)
     return geometry.beam_center_px[0] + right / size_x, geometry.beam_center_px[1] + down / size_y
-
-
-def polarization_factor(
-    two_theta_rad: Array, phi_rad: Array, *, horizontal: float = HORIZONTAL_POLARIZATION
-) -> Array:
-    """``P = h (1 - (sin 2theta cos phi)^2) + (1 - h) (1 - (sin 2theta sin phi)^2)``, any shape."""
-    sine = np.sin(two_theta_rad)
-    along, across = (sine * np.cos(phi_rad)) ** 2, (sine * np.sin(phi_rad)) ** 2
-    return np.asarray(horizontal * (1.0 - along) + (1.0 - horizontal) * (1.0 - across))
 
 
 def saxs_region(geometry: DetectorGeometry, q_max_per_nm: float) -> Box:
@@ -145,17 +154,13 @@ def flipped(geometry: DetectorGeometry, flip: str) -> DetectorGeometry:
     col, row = geometry.beam_center_px
     rot1, rot2, rot3 = geometry.rotations_rad
     horizontal = flip == "horizontal"
-    return DetectorGeometry(
-        wavelength_nm=geometry.wavelength_nm,
-        distance_mm=geometry.distance_mm,
-        pixel_size_um=geometry.pixel_size_um,
+    return replace(
+        geometry,
         beam_center_px=(cols - 1 - col, row) if horizontal else (col, rows - 1 - row),
-        shape=geometry.shape,
         rotations_rad=(-rot1, rot2, -rot3) if horizontal else (rot1, -rot2, -rot3),
-        distance_err_mm=geometry.distance_err_mm,
-        pixel_size_err_pct=geometry.pixel_size_err_pct,
         sources={
             **geometry.sources,
             "beam_center_px": f"{geometry.sources.get('beam_center_px', '')}, mirrored",
         },
+        mirrored=flip,
     )

@@ -24,6 +24,7 @@ from analysis.xray.frame_kernels import (
     WIDTH_ERRORS,
 )
 from analysis.xray.lattice import Cells, cells_from_peaks
+from analysis.xray.rebin import mean_in_bins, polar_bins
 from analysis.xray.setup import ScanSetup
 
 Array = npt.NDArray[np.float64]
@@ -206,23 +207,14 @@ def average_pattern(total: npt.NDArray[np.uint64], frames: int, setup: ScanSetup
 
 def polar_average(pattern: Array, setup: ScanSetup) -> Polar:
     """I(q, phi) of an averaged pattern (h, w): counts per pixel at full efficiency, rings of one pixel."""
-    n_q = setup.q_edges_per_nm.size - 1
-    seen = setup.usable & np.isfinite(pattern)
-    ring = np.minimum((setup.q_per_nm[seen] / setup.q_edges_per_nm[1]).astype(np.int64), n_q - 1)
-    turn = (setup.phi_rad[seen] + np.pi) * (POLAR_PHI_BINS / (2.0 * np.pi))
-    bins = ring * POLAR_PHI_BINS + np.minimum(turn.astype(np.int64), POLAR_PHI_BINS - 1)
-    total, weight = (
-        np.bincount(bins, weights=values[seen], minlength=n_q * POLAR_PHI_BINS).reshape(n_q, POLAR_PHI_BINS)
-        for values in (pattern, setup.efficiency)
+    bins = polar_bins(
+        setup,
+        setup.usable & np.isfinite(pattern),
+        q_range_per_nm=(0.0, float(setup.q_edges_per_nm[-1])),
+        n_q=setup.q_edges_per_nm.size - 1,
+        n_phi=POLAR_PHI_BINS,
     )
-    with np.errstate(divide="ignore", invalid="ignore"):
-        intensity = np.where(weight > 0.0, total / weight, np.nan)
-    width = 360.0 / POLAR_PHI_BINS
-    return Polar(
-        q_per_nm=setup.q_centres_per_nm,
-        phi_deg=np.asarray(-180.0 + width * (np.arange(POLAR_PHI_BINS) + 0.5), dtype=np.float64),
-        intensity=intensity,
-    )
+    return Polar(q_per_nm=bins.q_per_nm, phi_deg=bins.phi_deg, intensity=mean_in_bins(pattern, bins))
 
 
 def systematic_errors(geometry: DetectorGeometry, maps: dict[str, QuantityMap]) -> dict[str, float]:

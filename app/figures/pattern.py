@@ -8,13 +8,14 @@ import plotly.graph_objects as go
 
 from analysis.records import Array, XrayReduction
 from analysis.xray.geometry import pixel_directions
+from analysis.xray.rebin import mean_in_bins, polar_bins
 from app.figures.maps import colour_limits
 from app.figures.png import Pixels, grey
 from app.figures.theme import XRAY, Scheme, template, translucent, with_unit
 
 PATTERN_VIEWS = ("detector", "polar", "q")
 THUMBNAIL_PX = 96
-N_PHI = 180
+N_Q, N_PHI = 100, 180
 SCALE = "cividis"
 DIFFERENCE_SCALE = "RdBu_r"
 
@@ -80,16 +81,11 @@ def polar_figure(
 
 
 def polar(counts: Array, scan: XrayReduction) -> tuple[Array, Array, Array]:
-    """q (n_q,), phi (n_phi,) and mean counts (n_q, n_phi) of a pattern; NaN where no pixel lies."""
+    """q (n_q,), phi (n_phi,) and mean counts at full efficiency (n_q, n_phi); NaN where no pixel lies."""
     directions = pixel_directions(scan.geometry, origin=scan.region, shape=counts.shape)
-    q, phi = directions.q_per_nm, np.degrees(directions.phi_rad)
-    q_edges = np.linspace(0.0, float(scan.q_per_nm[-1]), 101)
-    phi_edges = np.linspace(-180.0, 180.0, N_PHI + 1)
-    place = (q[scan.valid], phi[scan.valid])
-    total = np.histogram2d(*place, bins=(q_edges, phi_edges), weights=counts[scan.valid])[0]
-    number = np.histogram2d(*place, bins=(q_edges, phi_edges))[0]
-    mean = np.divide(total, number, out=np.full(total.shape, np.nan), where=number > 0)
-    return (q_edges[1:] + q_edges[:-1]) / 2, (phi_edges[1:] + phi_edges[:-1]) / 2, mean
+    q_range = (0.0, float(scan.q_per_nm[-1]))
+    bins = polar_bins(directions, scan.valid, q_range_per_nm=q_range, n_q=N_Q, n_phi=N_PHI)
+    return bins.q_per_nm, bins.phi_deg, mean_in_bins(counts, bins)
 
 
 def radial_figure(

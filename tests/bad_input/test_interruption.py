@@ -127,6 +127,7 @@ def test_a_missing_data_file_leaves_its_points_empty_with_the_reason(workspace: 
     assert outcome.code == 0, outcome.stderr
     tables = workspace.root / "tables"
     assert triptych("export", workspace.root / "results" / "tiny.h5", "--to", tables).code == 0
+    assert (tables / "xray.poni").is_file()
     points = read_table(tables, "xray_maps.csv")
     lost = points[points["status"] == "frame_missing"]
     in_time = lost["row"] * 7 + lost["col"].where(lost["row"] % 2 == 0, 6 - lost["col"])
