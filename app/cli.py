@@ -87,9 +87,10 @@ def progress_bar(label: str) -> Iterator[Callable[[str, int, int], None]]:
 
 @main.command()
 @click.argument("sample", type=SOME_PATH)
-def check(sample: Path) -> None:
+@click.option("--plot", type=SOME_PATH, help="Picture (SVG) of how far positions lie from their grid.")
+def check(sample: Path, plot: Path | None) -> None:
     """Say what a sample holds and whether it can be reduced, from metadata alone."""
-    for line in check_sample(sample):
+    for line in check_sample(sample, plot=plot):
         click.echo(one_line(line))
 
 

@@ -25,6 +25,16 @@ def scan_folder(fio: Path) -> Path:
     return beside if beside.is_dir() and fio.parent.name != fio.stem else fio.parent
 
 
+def scan_fio(frames: Path) -> Path | None:
+    """The .fio of the scan's folder that holds a master or data file; None where it is not such a folder."""
+    for folder in (frames.parent, frames.parent.parent):
+        found = folder / f"{folder.name}.fio", folder.parent / f"{folder.name}.fio"
+        for fio in found:
+            if fio.is_file():
+                return fio
+    return None
+
+
 def scan_master(folder: Path) -> list[Path]:
     """The one master file of a scan's folder, or its data files without one; raises InputError."""
     below = sorted(path for path in folder.iterdir() if path.is_dir())

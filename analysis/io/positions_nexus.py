@@ -29,10 +29,13 @@ MAX_POINTS_READ = 4 * MAX_POINTS
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Axis:
+class Axis:
+    """Values (n,) of one positioner, in um where ``in_um``; ``um_per_unit`` is the file's own unit in um."""
+
     name: str
     values: Array
     in_um: bool
+    um_per_unit: float = 1.0
 
 
 def read_nexus(path: Path, selection: str | None) -> StagePoints:
@@ -60,7 +63,7 @@ def read_nexus(path: Path, selection: str | None) -> StagePoints:
     )
 
 
-def _selected(file: AuditedFile, selection: str | None) -> tuple[_Axis, _Axis] | None:
+def _selected(file: AuditedFile, selection: str | None) -> tuple[Axis, Axis] | None:
     """The two datasets named, or None where a group or nothing is."""
     names = [name.strip() for name in (selection or "").split(",")]
     if len(names) != 2:
@@ -70,7 +73,7 @@ def _selected(file: AuditedFile, selection: str | None) -> tuple[_Axis, _Axis] |
         dataset = file.dataset(name)
         if dataset is None:
             raise InputError(file.path, field=shown(name), expected="a dataset", found="none there")
-        axis = _axis(dataset)
+        axis = axis_of(dataset)
         if axis is None:
             raise InputError(
                 file.path, field=shown(name), expected="a position a frame, plainly stored", found="another"
@@ -79,17 +82,17 @@ def _selected(file: AuditedFile, selection: str | None) -> tuple[_Axis, _Axis] |
     return axes[0], axes[1]
 
 
-def _moving(file: AuditedFile, group_name: str) -> tuple[_Axis, _Axis]:
+def _moving(file: AuditedFile, group_name: str) -> tuple[Axis, Axis]:
     """The two lengths in a group that change over the frames; detectors' own are passed over."""
     group = file.get(group_name)
     if not isinstance(group, h5py.Group):
         raise InputError(file.path, field=shown(group_name), expected="a group", found="none there")
-    found: dict[tuple[str, bytes], _Axis] = {}
+    found: dict[tuple[str, bytes], Axis] = {}
     points_left = MAX_POINTS_READ
     for dataset in _datasets(group):
         if "units" not in dataset.attrs or points_left < (dataset.size or 0):
             continue
-        axis = _axis(dataset)
+        axis = axis_of(dataset)
         if axis is not None and axis.in_um:
             points_left -= axis.values.size
             found[axis.name, axis.values.tobytes()] = axis
@@ -127,7 +130,7 @@ def _datasets(top: h5py.Group) -> list[h5py.Dataset]:
     return found
 
 
-def _axis(dataset: h5py.Dataset) -> _Axis | None:
+def axis_of(dataset: h5py.Dataset, *, name: str | None = None) -> Axis | None:
     """Values of a dataset (n,), n >= 4, in um where its unit is a length; None for anything else."""
     try:
         unit = _text(dataset.attrs.get("units", ""))
@@ -140,8 +143,24 @@ def _axis(dataset: h5py.Dataset) -> _Axis | None:
     if not np.isfinite(values).any():
         return None
     parts = dataset.name.rsplit("/", 2)
-    name = parts[-2] if parts[-1] in {"value", "data"} and parts[-2] else parts[-1]
-    return _Axis(name=name, values=values, in_um=bool(unit))
+    own = parts[-2] if parts[-1] in {"value", "data"} and parts[-2] else parts[-1]
+    return Axis(name=name or own, values=values, in_um=bool(unit), um_per_unit=UM_PER.get(unit, 1.0))
+
+
+def read_hdf5_column(path: Path, selection: str | None, name: str) -> Array:
+    """A dataset (n,) by its path, or by its last name in the group ``selection``. Raises InputError."""
+    place = name if name.startswith("/") else f"/{(selection or '').strip('/')}/{name}"
+    with AuditedFile(path) as file:
+        dataset = file.dataset(place)
+        if dataset is None or not _is_plain(dataset):
+            raise InputError(
+                path,
+                field=shown(place),
+                expected="a value a frame, plainly stored",
+                found="none there" if dataset is None else f"{dataset.dtype}, {dataset.shape}",
+                remedy="name it with its path: file#/path/of/the/monitor",
+            )
+        return np.asarray(dataset[()], dtype=np.float64)
 
 
 def _is_plain(dataset: h5py.Dataset) -> bool:

@@ -8,9 +8,11 @@ from pathlib import Path
 from analysis.errors import InputError
 from analysis.io.stage_points import (
     MESHES,
+    Array,
     StagePoints,
     mesh_of,
     motor_columns,
+    named_column,
     number_rows,
     shown,
     text_lines,
@@ -27,20 +29,34 @@ def read_spec(path: Path, selection: str | None) -> StagePoints:
     ``selection`` is the number of a scan, or ``number.k`` for the k-th with that number; without it the file
     must hold one mesh.
     """
+    command, labels, table, notes = _scan(path, selection)
+    mesh = mesh_of(command, path=path)
+    values, more = motor_columns(labels, table, mesh, path=path)
+    return StagePoints(
+        names=mesh.motors, values=values, in_um=False, files=(path,), mesh=mesh, notes=more + notes
+    )
+
+
+def read_spec_column(path: Path, selection: str | None, name: str) -> Array:
+    """A column (n,) of a scan by its name, a value a point. Raises InputError."""
+    _, labels, table, _ = _scan(path, selection)
+    return named_column(labels, table, name, path=path)
+
+
+def _scan(path: Path, selection: str | None) -> tuple[str, list[str], Array, tuple[str, ...]]:
+    """Command of a scan, names of its columns, their values (n, columns), and notes."""
     lines = text_lines(path)
     starts = [(at, match) for at, line in enumerate(lines) if (match := SCAN.match(line))]
     chosen = _chosen(starts, selection, path=path)
     at, match = starts[chosen]
     end = starts[chosen + 1][0] if chosen + 1 < len(starts) else len(lines)
-    mesh = mesh_of(match[2].strip(), path=path)
+    command = match[2].strip()
+    mesh_of(command, path=path)
     labels, rows, stopped = _content(lines[at + 1 : end])
     if not labels:
         raise InputError(path, field=f"#S {match[1]}", expected="#L, the names of the columns", found="none")
     table, cut = number_rows(rows, len(labels), path=path)
-    values, notes = motor_columns(labels, table, mesh, path=path)
-    return StagePoints(
-        names=mesh.motors, values=values, in_um=False, files=(path,), mesh=mesh, notes=cut + notes + stopped
-    )
+    return command, labels, table, cut + stopped
 
 
 def _chosen(starts: list[tuple[int, re.Match[str]]], selection: str | None, *, path: Path) -> int:

@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from analysis.errors import InputError
+from analysis.io.positions_bliss import is_bliss, read_bliss_positions
 from analysis.io.positions_csv import read_csv
 from analysis.io.positions_fio import read_fio
 from analysis.io.positions_nexus import read_nexus
@@ -39,11 +40,20 @@ HALF_WAY = 0.5
 """Distance in pitches from which a point is nearer to the next cell."""
 
 ASSUMED = "taken as where the beam is on the sample; for the stage's own motion give scan_axes"
+BY_COMMAND = "to go by the scan's command alone, give shape and step_um in place of positions"
 MAX_LISTED = 8
+
+
+def _read_hdf5(path: Path, selection: str | None) -> StagePoints:
+    named = selection is not None and (selection.startswith("/") or "," in selection)
+    return (
+        read_nexus(path, selection) if named or not is_bliss(path) else read_bliss_positions(path, selection)
+    )
+
 
 READERS: tuple[tuple[str, Callable[[Path, bytes], bool], Reader], ...] = (
     ("NeXus", lambda path, head: head.startswith(HDF5_SIGNATURE) or path.suffix.lower() in HDF5_SUFFIXES,
-     read_nexus),
+     _read_hdf5),
     ("fio", lambda path, head: path.suffix.lower() == ".fio" or b"\n%c" in head, read_fio),
     ("SPEC", lambda path, head: path.suffix.lower() in {".spec", ".spc"} or head.startswith((b"#F ", b"#S ")),
      read_spec),
@@ -57,8 +67,8 @@ class ScanRaster:
     """The grid of a scan as its positions show it.
 
     ``shape`` and ``step_um`` are (slow, fast), steps signed as in ``sample.toml``; ``cells`` (n, 2) is the
-    (row, col) of every frame in order, -1 where it has no cell. Residuals are in pitches. ``axes`` is where
-    (fast, slow) run on the crystal for rising positions.
+    (row, col) of every frame in order, -1 where it has no cell. Residuals are in pitches, those of each frame
+    (n, 2) along (slow, fast). ``axes`` is where (fast, slow) run on the crystal for rising positions.
     """
 
     path: Path
@@ -73,6 +83,7 @@ class ScanRaster:
     residual_max: float
     files: tuple[Path, ...]
     notes: tuple[str, ...]
+    residuals: npt.NDArray[np.float64]
 
     def image_numbers(self) -> npt.NDArray[np.int64]:
         """Image number (from 1) of every cell, of ``shape``; -1 for a cell without a frame."""
@@ -92,7 +103,7 @@ class ScanRaster:
 def read_raster(block: XrayBlock, *, folder: Path) -> ScanRaster:
     """Read ``positions`` of a block and fit the grid; raises InputError where they are none, or disagree."""
     path, selection = positions_path(block.positions or "", folder=folder)
-    name, reader = _reader_of(path)
+    name, reader = reader_of(path)
     points = _fast_before_slow(reader(path, selection))
     raster = _fitted(points, block, path=path)
     factor = 1.0 if points.in_um else _um_per_unit(raster, points, block, path=path)
@@ -107,6 +118,7 @@ def read_raster(block: XrayBlock, *, folder: Path) -> ScanRaster:
         cells=raster.cells,
         residual_rms=raster.residual_rms,
         residual_max=raster.residual_max,
+        residuals=raster.residuals,
         files=points.files,
         notes=(*points.notes, *_notes(raster), *([] if "scan_axes" in block.model_fields_set else [ASSUMED])),
     )
@@ -142,7 +154,8 @@ def raster_lines(raster: ScanRaster) -> list[str]:
     return lines + [f"positions: {note}" for note in raster.notes]
 
 
-def _reader_of(path: Path) -> tuple[str, Reader]:
+def reader_of(path: Path) -> tuple[str, Reader]:
+    """Name and reader of a file's format, by the table of them; raises InputError where there is no file."""
     if not path.is_file():
         raise InputError(path, field="xray.positions", expected="a file of positions", found="no file there")
     with path.open("rb") as file:
@@ -168,6 +181,7 @@ def _fitted(points: StagePoints, block: XrayBlock, *, path: Path) -> Raster:
             field=f"positions of {points.names[0]}, {points.names[1]}",
             expected=error.expected,
             found=error.found,
+            remedy=None if points.mesh is None else BY_COMMAND,
         ) from None
     if points.mesh is not None:
         _agree_with_command(raster, points.mesh, path=path)

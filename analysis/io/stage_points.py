@@ -16,6 +16,7 @@ Array = npt.NDArray[np.float64]
 MAX_TEXT_BYTES = 64_000_000
 MAX_POINTS = 4_000_000
 MAX_INTERVALS = 100_000
+MAX_LISTED = 24
 UM_PER = {
     "m": UM_PER_M,
     "mm": UM_PER_MM,
@@ -143,6 +144,24 @@ def motor_columns(
             notes.append(f"motor {motor} is taken from column {column + 1}, {labels[column]}")
         found.append(table[:, column])
     return (found[0], found[1]), tuple(notes)
+
+
+def column_of(labels: list[str], name: str, *, path: Path) -> int:
+    """Place of a column by its name; raises InputError where there is none, or several."""
+    if labels.count(name) != 1:
+        listed = ", ".join(labels[:MAX_LISTED]) + (", ..." if len(labels) > MAX_LISTED else "")
+        raise InputError(
+            path,
+            field=f"column {shown(name)}",
+            expected="one of that name",
+            found=f"{labels.count(name)} among {listed}",
+        )
+    return labels.index(name)
+
+
+def named_column(labels: list[str], table: Array, name: str, *, path: Path) -> Array:
+    """Values (n,) of a column of ``table`` (n, columns) by its name; raises InputError."""
+    return np.asarray(table[:, column_of(labels, name, path=path)])
 
 
 def shown(text: str) -> str:

@@ -63,14 +63,19 @@ def software_version() -> str:
         return "triptych (not installed)"
 
 
-def check_sample(sample: Path) -> list[str]:
-    """Completeness report of a sample from metadata alone; raises InputError if it can't be reduced."""
+def check_sample(sample: Path, *, plot: Path | None = None) -> list[str]:
+    """Completeness report of a sample from metadata alone; raises InputError if it can't be reduced.
+
+    ``plot`` is where a picture of the residuals of a scan's positions goes (``-0``, ``-1`` ... of several).
+    """
     path = sample_path(sample)
     parsed = read_sample(path)
     folder = path.resolve().parent
     lines = [f"{sample_id(path)}: {parsed.title}" + (" [simulated]" if parsed.simulated else "")]
     for number, xray in enumerate(parsed.xray):
-        lines += [f"X-ray {number}", *(f"  {line}" for line in check_xray(xray, folder=folder))]
+        picture = plot if len(parsed.xray) == 1 or plot is None else plot.with_stem(f"{plot.stem}-{number}")
+        report = check_xray(xray, folder=folder, plot=picture)
+        lines += [f"X-ray {number}", *(f"  {line}" for line in report)]
     for number, sem in enumerate(parsed.sem):
         lines += [f"SEM {number}", *(f"  {line}" for line in check_sem(sem, folder=folder))]
     for number, afm in enumerate(parsed.afm):

@@ -12,6 +12,7 @@ from analysis.io.frames import FrameReader
 from analysis.io.pattern_store import PatternStore
 from analysis.io.sample_file import XrayBlock
 from analysis.io.scan_positions import raster_lines
+from analysis.pipeline.xray_cells import order_line
 from analysis.pipeline.xray_scan import Scan, open_scan
 from analysis.pipeline.xray_setup import region_of, region_origin, setup_of
 from analysis.pipeline.xray_stream import batches_of, stream
@@ -82,7 +83,11 @@ def reduce_xray(
         fit_names=FIT_NAMES,
         fit_parameters=points.fit_parameters,
         systematic=systematic_errors(geometry, points.maps),
-        notes=(*prepared.notes, *_closing_notes(scan, streamed.summed, gained, missing, nanocrystal_size_nm)),
+        notes=(
+            *prepared.notes,
+            *_closing_notes(scan, streamed.summed, gained, missing, nanocrystal_size_nm),
+            order_line(scan, points.maps["intensity"].values),
+        ),
         patterns=patterns,
         pixel_verdict=prepared.verdict,
     )
@@ -113,6 +118,7 @@ def _closing_notes(
         f"averages are over the {summed} frames in which a lattice was found",
         "widths (sigma_q) are without the pixel's part; the beam's divergence is not known and is in them",
     ]
+    notes += [f"frames: {note}" for note in scan.series.notes]
     if scan.raster is not None:
         notes += raster_lines(scan.raster)
     if gained:

@@ -6,29 +6,34 @@ from pathlib import Path
 
 import numpy as np
 
+from analysis.errors import InputError
 from analysis.io.detector_setup import user_mask
+from analysis.io.monitor import monitor_line
+from analysis.io.residual_plot import residual_lines, residual_svg
 from analysis.io.sample_file import XrayBlock
 from analysis.io.scan_positions import raster_lines
-from analysis.pipeline.xray_scan import open_scan
+from analysis.pipeline.xray_cells import cell_lines
+from analysis.pipeline.xray_scan import Scan, open_scan
 
 
-def check_xray(block: XrayBlock, *, folder: Path) -> list[str]:
-    """Completeness of a scan and where each value comes from, a line each; raises InputError."""
+def check_xray(block: XrayBlock, *, folder: Path, plot: Path | None = None) -> list[str]:
+    """Completeness of a scan and where each value comes from, a line each; raises InputError.
+
+    ``plot`` is where a picture of the positions' residuals is written, if the scan has positions.
+    """
     scan = open_scan(block, folder=folder)
-    points = int(np.count_nonzero(scan.numbers > 0))
     series = scan.series
-    there = sum(
-        int(np.count_nonzero((scan.numbers >= part.first_number) & (scan.numbers <= part.last_number)))
-        for part in series.parts
-    )
-    lines = [
-        f"frames: {points} expected ({scan.grid.shape[0]} x {scan.grid.shape[1]}), {there} present, "
-        f"{points - there} missing, {max(0, series.present - there)} extra",
-    ]
+    lines = cell_lines(scan)
+    lines.append(f"layout: {series.layout}, counts as {series.dtype}")
+    lines += [f"frames: {note}" for note in series.notes]
     if scan.raster is not None:
-        lines += raster_lines(scan.raster)
+        lines += [*raster_lines(scan.raster), *residual_lines(scan.raster)]
+    if plot is not None:
+        lines.append(_plotted(scan, plot))
     if series.missing_files:
         lines.append(f"files that are not there: {', '.join(series.missing_files)}")
+    if scan.monitor is not None:
+        lines.append(monitor_line(scan.monitor, scan.monitor_source))
     geometry = scan.geometry
     size, centre = geometry.pixel_size_um, geometry.beam_center_px
     shown = {
@@ -45,3 +50,13 @@ def check_xray(block: XrayBlock, *, folder: Path) -> list[str]:
             f"background: {scan.background.present} frames, scaled by {scan.beta:.6g} ({scan.beta_source})"
         )
     return lines
+
+
+def _plotted(scan: Scan, plot: Path) -> str:
+    if scan.raster is None:
+        return "no picture was written: the scan has no file of positions"
+    try:
+        plot.write_text(residual_svg(scan.raster), encoding="utf-8")
+    except OSError as error:
+        raise InputError(plot, expected="a file that can be written", found=str(error.strerror)) from None
+    return f"residuals of the positions are drawn in {plot}"

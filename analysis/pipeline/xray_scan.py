@@ -11,6 +11,7 @@ import numpy.typing as npt
 from analysis.errors import InputError
 from analysis.io.detector_files import read_frames
 from analysis.io.detector_setup import detector_geometry, user_mask
+from analysis.io.monitor import Monitor, read_monitor
 from analysis.io.sample_file import FILE_NAME, XrayBlock
 from analysis.io.scan_grid import image_numbers, scan_grid
 from analysis.io.scan_positions import ScanRaster, read_raster
@@ -20,7 +21,10 @@ from analysis.records import DetectorGeometry, PixelGrid
 
 @dataclass(frozen=True, kw_only=True)
 class Scan:
-    """What the files of one block say: frames, geometry as stored, background, grid, numbers of images."""
+    """What the files of one block say: frames, geometry as stored, background, grid, numbers of images.
+
+    ``monitor`` (points,) is the relative intensity at images 1 ..., their median 1, NaN where not known.
+    """
 
     block: XrayBlock
     series: Series
@@ -31,6 +35,8 @@ class Scan:
     beta: float
     beta_source: str
     raster: ScanRaster | None = None
+    monitor: npt.NDArray[np.float64] | None = None
+    monitor_source: str = ""
 
 
 def open_scan(block: XrayBlock, *, folder: Path) -> Scan:
@@ -53,6 +59,9 @@ def open_scan(block: XrayBlock, *, folder: Path) -> Scan:
                 found=f"{background.shape[0]} x {background.shape[1]}",
             )
     user_mask(block, series.shape, folder=folder)
+    monitor = read_monitor(block, folder=folder)
+    if monitor is not None:
+        _check_monitor(monitor, numbers, folder)
     beta, beta_source = _beta(block, series, background)
     return Scan(
         block=block,
@@ -64,6 +73,8 @@ def open_scan(block: XrayBlock, *, folder: Path) -> Scan:
         beta=beta,
         beta_source=beta_source,
         raster=raster,
+        monitor=None if monitor is None else monitor.values,
+        monitor_source="" if monitor is None else monitor.source,
     )
 
 
@@ -95,6 +106,20 @@ def _check_positions(raster: ScanRaster, series: Series, folder: Path) -> None:
         expected=f"as many positions as {series.path.name} has frames, {count}",
         found=f"{positions} in {raster.path.name}, on {raster.shape[0]} x {raster.shape[1]} cells",
         remedy="name the positions of this scan",
+    )
+
+
+def _check_monitor(monitor: Monitor, numbers: npt.NDArray[np.int64], folder: Path) -> None:
+    """A value for every frame that was planned, or for the first of them where the scan was stopped."""
+    planned = int(numbers.max())
+    if monitor.values.size == planned:
+        return
+    raise InputError(
+        folder / FILE_NAME,
+        field="xray.monitor",
+        expected=f"a value for each of the {planned} points",
+        found=f"{monitor.values.size} in {monitor.path.name}",
+        remedy="name the monitor of this scan",
     )
 
 
@@ -132,5 +157,8 @@ def xray_inputs(block: XrayBlock, *, folder: Path) -> list[Path]:
             paths += [*series.files, *(part.path for part in series.parts)]
     if block.positions is not None:
         paths += read_raster(block, folder=folder).files
+    monitor = read_monitor(block, folder=folder)
+    if monitor is not None:
+        paths.append(monitor.path)
     paths += [folder / name for name in (block.poni, block.mask) if name is not None]
     return list(dict.fromkeys(path.resolve() for path in paths))

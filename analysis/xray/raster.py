@@ -45,7 +45,8 @@ class Raster:
     ``shape`` and ``step`` are (slow, fast); a step is signed: the way the scan went in its first row and from
     row to row. ``cells`` (n, 2) is the (row, col) of every point in scan order, -1 for one without position
     or whose cell was taken before. ``serpentine`` is None where rows run in neither order. Residuals are
-    distances from the cells' centres in pitches: the root mean square and the largest of one axis.
+    distances from the cells' centres in pitches: the root mean square and the largest of one axis;
+    ``residuals`` (n, 2) are those of every point along the slow and the fast axis, NaN without a position.
     """
 
     shape: tuple[int, int]
@@ -56,6 +57,7 @@ class Raster:
     residual_max: float
     unplaced: int
     repeated: int
+    residuals: Array
 
     @property
     def empty(self) -> int:
@@ -103,6 +105,7 @@ def fit_raster(fast: Array, slow: Array, *, shape: tuple[int, int] | None = None
         residual_max=worst,
         unplaced=int(np.count_nonzero(~known)),
         repeated=repeated,
+        residuals=_residuals(known, rows, columns),
     )
     _refuse_thin(raster)
     return raster
@@ -123,14 +126,13 @@ def ordered_raster(fast: Array, slow: Array, *, shape: tuple[int, int]) -> Raste
     known = np.isfinite(fast) & np.isfinite(slow)
     rows, straight = np.divmod(number, shape[1])
     turning = np.where(rows % 2 == 1, shape[1] - 1 - straight, straight)
-    fits = [_line(fast[known], columns[known]) for columns in (straight, turning)]
-    serpentine = _rms(fits[1].residual) < _rms(fits[0].residual)
-    columns, row_axis = fits[serpentine], _line(slow[known], rows[known])
+    serpentine, columns = _straight_or_turning(fast[known], straight[known], turning[known])
+    row_axis = _line(slow[known], rows[known])
     for name, axis in (("fast", columns), ("slow", row_axis)):
         if not _rms(axis.residual) <= MAX_RESIDUAL:
             raise NoRasterError(
                 expected=f"positions within {MAX_RESIDUAL:g} pitch (rms) of the grid of the scan's command",
-                found=f"{_rms(axis.residual):.2g} pitch on the {name} axis",
+                found=f"{_rms(axis.residual):.2g} pitch on the {name} axis, {_worst_row(axis, rows[known])}",
             )
     placed = np.stack([rows, turning if serpentine else straight], axis=1).astype(np.int64)
     placed[~known] = -1
@@ -143,9 +145,43 @@ def ordered_raster(fast: Array, slow: Array, *, shape: tuple[int, int]) -> Raste
         residual_max=max(float(np.abs(axis.residual).max()) for axis in (columns, row_axis)),
         unplaced=int(np.count_nonzero(~known)),
         repeated=0,
+        residuals=_residuals(known, row_axis, columns),
     )
     _refuse_thin(raster)
     return raster
+
+
+def _straight_or_turning(values: Array, straight: Indices, turning: Indices) -> tuple[bool, _Axis]:
+    """Whether columns (n,) turn round with every row, and the better of both lines.
+
+    Exact positions of one order do not move at all with the indices of the other.
+    """
+    fits: list[tuple[float, bool, _Axis]] = []
+    for turns, index in ((False, straight), (True, turning)):
+        try:
+            axis = _line(values, index)
+        except NoRasterError:
+            continue
+        fits.append((_rms(axis.residual), turns, axis))
+    if not fits:
+        raise NoRasterError(expected="two axes that move", found="one that does not")
+    _, turns, axis = min(fits, key=lambda fit: fit[:2])
+    return turns, axis
+
+
+def _worst_row(axis: _Axis, rows: Indices) -> str:
+    """Which row of a scan lies farthest off its grid, and how many do not; ``rows`` (n,) of the points."""
+    off = {int(row): _rms(axis.residual[rows == row]) for row in np.unique(rows)}
+    worst = max(off, key=lambda row: off[row])
+    beyond = sum(residual > MAX_RESIDUAL for residual in off.values())
+    return f"most in row {worst} ({off[worst]:.2g}), beyond it in {beyond} of {len(off)} rows"
+
+
+def _residuals(known: npt.NDArray[np.bool_], slow: _Axis, fast: _Axis) -> Array:
+    """Residuals (n, 2) in pitches of all points, NaN where ``known`` (n,) is not."""
+    found = np.full((known.size, 2), np.nan)
+    found[known] = np.stack([slow.residual, fast.residual], axis=1)
+    return found
 
 
 def _rms(values: Array) -> float:

@@ -133,3 +133,16 @@ def test_an_order_that_positions_deny_is_refused() -> None:
         ordered_raster(fast, slow, shape=(7, 8))
     with pytest.raises(NoRasterError, match="does not"):
         ordered_raster(fast, np.zeros(64), shape=(8, 8))
+
+
+@pytest.mark.parametrize("serpentine", [False, True])
+@pytest.mark.parametrize("shape", [(8, 10), (2, 2), (7, 5)])
+def test_exact_positions_in_the_order_of_a_command_are_placed(
+    shape: tuple[int, int], serpentine: bool
+) -> None:
+    """Of an even number of rows, straight columns do not move at all with those of a serpentine."""
+    fast, slow, truth = scan(shape, (0.5, 0.25), serpentine=serpentine)
+    raster = ordered_raster(fast, slow, shape=shape)
+    assert raster.serpentine is serpentine
+    np.testing.assert_array_equal(raster.cells, truth)
+    np.testing.assert_allclose(raster.residuals, 0.0, atol=1e-9)
