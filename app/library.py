@@ -14,13 +14,19 @@ import numpy as np
 import numpy.typing as npt
 
 from analysis.errors import TriptychError
+from analysis.io.pattern_events import over_pattern_events
 from analysis.io.results import read_pattern, read_result
 from analysis.io.sample_file import FILE_NAME, ID_PATTERN, read_sample
-from analysis.records import Measured, Result
+from analysis.records import XRAY_STATUS, Array, Measured, Result, XrayReduction
+from analysis.xray.geometry import pixel_directions
+from analysis.xray.pattern_window import ScanCells, Window, cell_plan, scan_cells, window_counts
 
 RESULTS = "results"
 MAX_CACHED = 16
 """Results that are kept open at once; a result of a full scan holds some 20 MB."""
+
+MAX_CELL_BYTES = 512 * 2**20
+"""What the patterns kept for windows of q and phi may take up; one scan is kept whatever it takes."""
 
 Fingerprint = tuple[int, int, int]
 T = TypeVar("T")
@@ -72,6 +78,8 @@ class Library:
         self.workspace = workspace.resolve()
         self._kept: OrderedDict[str, Kept] = OrderedDict()
         self._lock = threading.RLock()
+        self._cells: OrderedDict[Hashable, ScanCells] = OrderedDict()
+        self._cells_lock = threading.Lock()
 
     def sample_ids(self) -> list[str]:
         """Ids of all samples, sorted: folders with a sample file and result files."""
@@ -120,6 +128,28 @@ class Library:
         if scan.patterns is None or not (0 <= row < rows and 0 <= col < cols):
             raise IndexError(f"no pattern at row {row}, column {col}")
         return read_pattern(scan.patterns, row, col)
+
+    def window(self, sample_id: str, *, index: int, window: Window) -> tuple[Array, int]:
+        """Counts (rows, cols) of every pattern of a scan in a window, NaN where the frame is missing, and the
+        number of pixels that count in it; raises IndexError where the scan has no patterns.
+
+        The first call for a scan reads all its patterns, which are kept for the next ones.
+        """
+        kept = self._read(sample_id)
+        scan = kept.shown().xray[index]
+        counts, pixels = window_counts(self._scan_cells((sample_id, kept.fingerprint, index), scan), window)
+        counts[scan.status == XRAY_STATUS.index("frame_missing")] = np.nan
+        return counts, pixels
+
+    def _scan_cells(self, key: Hashable, scan: XrayReduction) -> ScanCells:
+        """The cells of a scan, made once; whoever asks meanwhile waits for them."""
+        with self._cells_lock:
+            if key not in self._cells:
+                self._cells[key] = _cells_of(scan)
+            self._cells.move_to_end(key)
+            while len(self._cells) > 1 and sum(one.n_bytes for one in self._cells.values()) > MAX_CELL_BYTES:
+                self._cells.popitem(last=False)
+            return self._cells[key]
 
     def _sample_paths(self) -> dict[str, Path]:
         if not self.workspace.is_dir():
@@ -187,6 +217,28 @@ class Library:
             modalities=tuple(name for name, reductions in present.items() if reductions),
             summary=result.summary,
         )
+
+
+def _cells_of(scan: XrayReduction) -> ScanCells:
+    if scan.patterns is None:
+        raise IndexError("the patterns of this scan were not kept")
+    rows, cols = scan.grid.shape
+    directions = pixel_directions(scan.geometry, origin=scan.region, shape=scan.valid.shape)
+    plan = cell_plan(
+        directions,
+        scan.valid,
+        q_max_per_nm=q_most_per_nm(scan),
+        points=rows * cols,
+        counts=float(np.nansum(scan.average_pattern)) * rows * cols,
+    )
+    made = over_pattern_events(scan.patterns, plan.gather)
+    return scan_cells(plan, [one for row in made for one in row], (rows, cols))
+
+
+def q_most_per_nm(scan: XrayReduction) -> float:
+    """Where the kept patterns end: the outer edge of the last ring of the radial profiles, to 0.01 nm^-1."""
+    step = float(scan.q_per_nm[1] - scan.q_per_nm[0])
+    return round(float(scan.q_per_nm[-1]) + 0.5 * step, 2)
 
 
 def library() -> Library:

@@ -18,7 +18,7 @@ from analysis.records import AFM_STATUS, Array, PixelGrid, Result, SemReduction,
 from analysis.registration.profiles import BINS
 from app.figures.linked import linked
 from app.figures.maps import averaged, colour_limits
-from app.figures.pattern import thumbnail
+from app.figures.pattern import brightest, thumbnail
 from app.figures.png import coloured, crop, png_bytes, pyramid
 from app.figures.theme import SCHEMES, colour_scale, template
 from app.library import Library, library
@@ -167,20 +167,12 @@ def radial_row(sample_id: str, index: int, row: int) -> Response:
 
 
 def _atlas_png(shelf: Library, sample_id: str, scan: XrayReduction, row: int) -> bytes:
-    brightest = _brightest(scan)
+    most = brightest(scan)
     tiles = [
-        thumbnail(
-            shelf.pattern(sample_id, index=scan.index, row=row, col=col), scan.valid, brightest=brightest
-        )
+        thumbnail(shelf.pattern(sample_id, index=scan.index, row=row, col=col), scan.valid, brightest=most)
         for col in range(scan.grid.shape[1])
     ]
     return png_bytes(np.concatenate(tiles, axis=1), level=1)
-
-
-def _brightest(scan: XrayReduction) -> float:
-    """Counts that are drawn white: ten times the 99th percentile of the averaged pattern, at least 1."""
-    seen = scan.average_pattern[scan.valid & np.isfinite(scan.average_pattern)]
-    return max(10.0 * float(np.percentile(seen, 99.0)), 1.0) if seen.size else 1.0
 
 
 def _thumbnail_png(result: Result, modality: str) -> bytes | None:

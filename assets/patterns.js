@@ -2,8 +2,11 @@
 (function () {
   "use strict";
 
-  const PHI_BINS = 90;
-  const atlas = { key: "", id: "", version: "", data: null, rows: new Map(), radial: new Map(), shown: null, polar: new Map() };
+  const BINS = { coarse: [48, 90], fine: [120, 180] };
+  const FULL_KEPT = 40, FULL_AFTER_MS = 70;
+  const atlas = {
+    key: "", id: "", version: "", data: null, rows: new Map(), radial: new Map(), full: new Map(), shown: null, polar: new Map(), later: 0,
+  };
 
   const canvas = () => document.getElementById("pattern-live");
 
@@ -11,6 +14,7 @@
     Object.assign(atlas, { key: "", data: null, shown: null });
     atlas.rows.clear();
     atlas.radial.clear();
+    atlas.full.clear();
     atlas.polar.clear();
   }
 
@@ -26,29 +30,42 @@
     requestAnimationFrame(() => setTimeout(next, 0));
   }
 
-  /* Grey values of all tiles of one scan row, read once from its picture. */
+  /* Grey values of a picture, null where it cannot be had or the page has moved on to another sample. */
+  function greyOf(address) {
+    const key = atlas.key;
+    return new Promise((resolve) => {
+      const picture = new Image();
+      picture.onload = () => {
+        const sheet = document.createElement("canvas");
+        sheet.width = picture.naturalWidth;
+        sheet.height = picture.naturalHeight;
+        const pen = sheet.getContext("2d", { willReadFrequently: true });
+        pen.drawImage(picture, 0, 0);
+        const colours = pen.getImageData(0, 0, sheet.width, sheet.height).data;
+        const grey = new Uint8Array(sheet.width * sheet.height);
+        for (let i = 0; i < grey.length; i++) grey[i] = colours[4 * i];
+        resolve(key === atlas.key ? { grey, width: sheet.width, height: sheet.height } : null);
+      };
+      picture.onerror = () => resolve(null);
+      picture.src = address + "?v=" + atlas.version;
+    });
+  }
+
+  /* All tiles of one scan row, read once. */
   function loadRow(index, row) {
     const name = index + "/" + row;
-    if (!atlas.rows.has(name)) {
-      const key = atlas.key;
-      atlas.rows.set(name, new Promise((resolve) => {
-        const picture = new Image();
-        picture.onload = () => {
-          const sheet = document.createElement("canvas");
-          sheet.width = picture.naturalWidth;
-          sheet.height = picture.naturalHeight;
-          const pen = sheet.getContext("2d", { willReadFrequently: true });
-          pen.drawImage(picture, 0, 0);
-          const colours = pen.getImageData(0, 0, sheet.width, sheet.height).data;
-          const grey = new Uint8Array(sheet.width * sheet.height);
-          for (let i = 0; i < grey.length; i++) grey[i] = colours[4 * i];
-          resolve(key === atlas.key ? { grey, width: sheet.width } : null);
-        };
-        picture.onerror = () => resolve(null);
-        picture.src = "/atlas/" + encodeURIComponent(atlas.id) + "/" + name + ".png?v=" + atlas.version;
-      }));
-    }
+    if (!atlas.rows.has(name)) atlas.rows.set(name, greyOf("/atlas/" + encodeURIComponent(atlas.id) + "/" + name + ".png"));
     return atlas.rows.get(name);
+  }
+
+  /* Every pixel of one pattern; the last ones are kept. */
+  function loadFull(index, row, col) {
+    const name = index + "/" + row + "/" + col;
+    if (!atlas.full.has(name)) {
+      atlas.full.set(name, greyOf("/pattern/" + encodeURIComponent(atlas.id) + "/" + name + ".png"));
+      if (atlas.full.size > FULL_KEPT) atlas.full.delete(atlas.full.keys().next().value);
+    }
+    return atlas.full.get(name);
   }
 
   function loadRadial(index, row) {
@@ -77,11 +94,29 @@
       if (!found || atlas.shown !== wanted || !canvas()) return;
       const pen = prepare();
       if (view === "q") drawRadial(pen, scan, found.subarray(col * scan.q.length, (col + 1) * scan.q.length));
-      else drawTile(pen, scan, tileOf(scan, found, col), view, row, col, index);
-      label(pen, "row " + row + ", column " + col);
-      canvas().classList.add("pattern-live-on");
-      canvas().dataset.point = row + "." + col;
+      else drawTile(pen, scan, { tile: scan.tile, grey: tileOf(scan, found, col) }, view, row, col, index);
+      reveal(pen, row, col, "quick");
+      if (view !== "q") refine(scan, index, row, col, view, wanted);
     });
+  }
+
+  function reveal(pen, row, col, detail) {
+    label(pen, "row " + row + ", column " + col);
+    const sheet = canvas();
+    sheet.classList.add("pattern-live-on");
+    sheet.dataset.point = row + "." + col;
+    sheet.dataset.detail = detail;
+  }
+
+  /* Where the cursor rests, every pixel takes the place of the thumbnail. */
+  function refine(scan, index, row, col, view, wanted) {
+    clearTimeout(atlas.later);
+    atlas.later = setTimeout(() => loadFull(index, row, col).then((found) => {
+      if (!found || atlas.shown !== wanted || !canvas()) return;
+      const pen = prepare(), tile = { ...scan.tile, rows: found.height, cols: found.width, block: 1 };
+      drawTile(pen, scan, { tile, grey: Array.from(found.grey, (value) => value || null) }, view, row, col, index);
+      reveal(pen, row, col, "full");
+    }), FULL_AFTER_MS);
   }
 
   /* A quiet word while the pattern of the row under the cursor is on its way. */
@@ -93,9 +128,10 @@
   function hide() {
     if (!atlas.shown) return;
     atlas.shown = null;
+    clearTimeout(atlas.later);
     wait(false);
     const sheet = canvas();
-    if (sheet) { sheet.classList.remove("pattern-live-on"); delete sheet.dataset.point; }
+    if (sheet) { sheet.classList.remove("pattern-live-on"); delete sheet.dataset.point; delete sheet.dataset.detail; }
   }
 
   function viewed() {
@@ -141,27 +177,27 @@
     pen.drawImage(sheet, left, top, width, height);
   }
 
-  function drawTile(pen, scan, tile, view, row, col, index) {
+  function drawTile(pen, scan, { tile, grey }, view, row, col, index) {
     const foot = 18 * pen.unit, wide = pen.canvas.width, high = pen.canvas.height - foot;
     if (view === "polar") {
-      const bins = polarBins(scan, index);
-      const values = Array.from(bins.of, (at) => (at < 0 ? null : tile[at]));
+      const bins = polarBins(scan, tile, index);
+      const values = Array.from(bins.of, (at) => (at < 0 ? null : grey[at]));
       const all = scan.q[scan.q.length - 1], full = high * all / Math.min(nearest() || all, all);
       pen.save();
       clip(pen, 0, 0, wide, high);
-      paint(pen, values, bins.rows, PHI_BINS, 0, high - full, wide, full);
+      paint(pen, values, bins.rows, bins.cols, 0, high - full, wide, full);
       pen.restore();
       return;
     }
-    const { rows, cols } = scan.tile, part = viewedPart(scan);
+    const { rows, cols } = tile, part = viewedPart(scan, tile);
     const zoom = Math.min(wide / part.width, high / part.height);
     const left = (wide - zoom * part.width) / 2 - zoom * part.x, top = (high - zoom * part.height) / 2 - zoom * part.y;
     pen.save();
     clip(pen, left + zoom * part.x, top + zoom * part.y, zoom * part.width, zoom * part.height);
-    paint(pen, tile, rows, cols, left, top, zoom * cols, zoom * rows);
+    paint(pen, grey, rows, cols, left, top, zoom * cols, zoom * rows);
     pen.lineWidth = 1.5 * pen.unit;
     pen.strokeStyle = "#ffffff";
-    for (const [x, y] of peaks(scan, row, col)) {
+    for (const [x, y] of peaks(scan, tile, row, col)) {
       pen.beginPath();
       pen.arc(left + zoom * x, top + zoom * y, 7 * pen.unit, 0, 2 * Math.PI);
       pen.stroke();
@@ -182,8 +218,8 @@
   }
 
   /* The part of a tile to be drawn: all of it, or the square about the beam up to the q that is asked for. */
-  function viewedPart(scan) {
-    const { rows, cols, block, row0, col0 } = scan.tile, most = nearest();
+  function viewedPart(scan, tile) {
+    const { rows, cols, block, row0, col0 } = tile, most = nearest();
     if (!most || !scan.geometry) return { x: 0, y: 0, width: cols, height: rows };
     const { wavelength, distance, pixel, beam } = scan.geometry;
     const radius = 1000 * distance * Math.tan(2 * Math.asin(most * wavelength / (4 * Math.PI))) / block;
@@ -195,12 +231,12 @@
   }
 
   /* Places on the tile of the four first-order peaks that a1, a2, gamma and psi stand for. */
-  function peaks(scan, row, col) {
+  function peaks(scan, tile, row, col) {
     if (!scan.geometry) return [];
     const at = row * scan.grid.cols + col, of = (name) => (scan.values[name] ? scan.values[name].v[at] : NaN);
     const gamma = of("gamma"), psi = of("psi"), sine = Math.sin(gamma * Math.PI / 180);
     const found = [[of("a1"), psi + gamma - 90], [of("a2"), psi + 90]];
-    const { wavelength, distance, pixel, beam } = scan.geometry, { block, row0, col0 } = scan.tile;
+    const { wavelength, distance, pixel, beam } = scan.geometry, { block, row0, col0 } = tile;
     const places = [];
     for (const [a, phi] of found) {
       if (!isFinite(a) || !isFinite(phi)) continue;
@@ -218,23 +254,25 @@
   }
 
   /* For each (q, phi) bin the tile's pixel at its middle, -1 outside; q upwards as on the figure. */
-  function polarBins(scan, index) {
-    if (!atlas.polar.has(index)) {
-      const { wavelength, distance, pixel, beam } = scan.geometry, { rows, cols, block, row0, col0 } = scan.tile;
-      const height = 48, most = scan.q[scan.q.length - 1], of = new Int32Array(height * PHI_BINS);
+  function polarBins(scan, tile, index) {
+    const name = index + "/" + tile.block;
+    if (!atlas.polar.has(name)) {
+      const { wavelength, distance, pixel, beam } = scan.geometry, { rows, cols, block, row0, col0 } = tile;
+      const [height, width] = rows > BINS.fine[0] ? BINS.fine : BINS.coarse;
+      const most = scan.q[scan.q.length - 1], of = new Int32Array(height * width);
       for (let i = 0; i < height; i++) {
         const q = (height - i - 0.5) / height * most;
         const radius = 1000 * distance * Math.tan(2 * Math.asin(q * wavelength / (4 * Math.PI)));
-        for (let j = 0; j < PHI_BINS; j++) {
-          const angle = ((j + 0.5) / PHI_BINS * 360 - 180) * Math.PI / 180;
+        for (let j = 0; j < width; j++) {
+          const angle = ((j + 0.5) / width * 360 - 180) * Math.PI / 180;
           const c = Math.floor((beam[0] + radius * Math.cos(angle) / pixel[0] - col0 + 0.5) / block);
           const r = Math.floor((beam[1] - radius * Math.sin(angle) / pixel[1] - row0 + 0.5) / block);
-          of[i * PHI_BINS + j] = r >= 0 && c >= 0 && r < rows && c < cols ? r * cols + c : -1;
+          of[i * width + j] = r >= 0 && c >= 0 && r < rows && c < cols ? r * cols + c : -1;
         }
       }
-      atlas.polar.set(index, { of, rows: height });
+      atlas.polar.set(name, { of, rows: height, cols: width });
     }
-    return atlas.polar.get(index);
+    return atlas.polar.get(name);
   }
 
   function drawRadial(pen, scan, intensity) {

@@ -53,10 +53,9 @@ def read_pattern(stack: PatternStack, row: int, col: int) -> npt.NDArray[np.unsi
     rows, cols = stack.shape[:2]
     if not (0 <= row < rows and 0 <= col < cols):
         raise IndexError(f"no pattern at row {row}, column {col} of {rows} x {cols}")
-    with _opened(stack.path) as file:
+    with stack_file(stack) as file:
         try:
-            _refuse_ways_out(file, stack.dataset)
-            dataset = stack_of(file, stack)
+            dataset = checked_stack(file, stack)
             _check_packing(dataset, row, col)
             return np.asarray(dataset[row, col])
         except (OSError, KeyError, ValueError, RuntimeError, IndexError) as error:
@@ -65,11 +64,25 @@ def read_pattern(stack: PatternStack, row: int, col: int) -> npt.NDArray[np.unsi
             ) from None
 
 
-def _opened(path: str) -> h5py.File:
+def stack_file(stack: PatternStack) -> h5py.File:
+    """The file of a stack for reading; raises ResultError where it is none."""
     try:
-        return h5py.File(path, "r", locking=False)
+        return h5py.File(stack.path, "r", locking=False)
     except OSError as error:
-        raise ResultError(path, expected="a result file", found=one_line(error)) from None
+        raise ResultError(stack.path, expected="a result file", found=one_line(error)) from None
+
+
+def checked_stack(file: h5py.File, stack: PatternStack) -> h5py.Dataset:
+    """The dataset of a stack that lies in this very file; raises LayoutError where it does not."""
+    _refuse_ways_out(file, stack.dataset)
+    return stack_of(file, stack)
+
+
+def row_of(dataset: h5py.Dataset, row: int) -> npt.NDArray[np.unsignedinteger[Any]]:
+    """Counts (cols, h, w) of one scan row through the HDF5 library, whatever they are packed with."""
+    for col in range(dataset.shape[1]):
+        _check_packing(dataset, row, col)
+    return np.asarray(dataset[row])
 
 
 def _refuse_ways_out(file: h5py.File, name: str) -> None:

@@ -126,7 +126,7 @@ def _closing_notes(
     if nanocrystal_size_nm is not None:
         size, spread = nanocrystal_size_nm
         notes.append(
-            f"a_sc_shift is for randomly turned cubes of {size:g} +- {spread:g} nm and is not applied"
+            f"the form-factor shift, not applied, is for randomly turned cubes of {size:g} +- {spread:g} nm"
         )
     if missing.any():
         notes.append(f"{int(missing.sum())} of {missing.size} frames are missing or damaged")

@@ -38,6 +38,19 @@ def thumbnail(counts: Array, valid: npt.NDArray[np.bool_], *, brightest: float) 
     return grey(np.log1p(20.0 * mean / brightest), limits=(0.0, float(np.log1p(20.0))))
 
 
+def shaded(counts: Array, valid: npt.NDArray[np.bool_], *, brightest: float) -> Pixels:
+    """Grey picture of a pattern (h, w), scaled as its thumbnail but from 1 on; 0 has no value."""
+    with np.errstate(invalid="ignore"):
+        scaled = np.log1p(20.0 * np.where(valid, counts, 0) / brightest) / np.log1p(20.0)
+    return np.where(valid, 1 + np.clip(254.0 * scaled, 0.0, 254.0), 0.0).astype(np.uint8)
+
+
+def brightest(scan: XrayReduction) -> float:
+    """Counts that are drawn white: ten times the 99th percentile of the averaged pattern, at least 1."""
+    seen = scan.average_pattern[scan.valid & np.isfinite(scan.average_pattern)]
+    return max(10.0 * float(np.percentile(seen, 99.0)), 1.0) if seen.size else 1.0
+
+
 def detector_figure(
     counts: Array, scan: XrayReduction, *, scheme: Scheme, difference: bool = False
 ) -> go.Figure:

@@ -52,6 +52,10 @@ COLOUR_SCALE = {
     "intensity": "cividis",
     "photons": "cividis",
     "psi": "twilight",
+    "atomic_orientation": "twilight",
+    "atomic_angle": "twilight",
+    "atomic_photons": "cividis",
+    "window": "cividis",
     "modulus": "cividis",
     "height": "viridis",
 }

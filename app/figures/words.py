@@ -71,6 +71,21 @@ STATUS_TEXT = {
 }
 
 
+VERDICT_TEXT = {
+    "counted": "counted",
+    "file_mask": "masked by the detector file: gap or dead pixel",
+    "user_mask": "masked by the user",
+    "never_read": "never read out",
+    "hot": "hot: high in every frame",
+    "flickering": "flickering: jumps as no neighbour does",
+    "beamstop": "in the shadow of the beamstop",
+    "arm": "in the shadow of the beamstop's arm",
+    "gap_edge": "beside a gap, counting otherwise",
+    "outside_q": "outside the q range that is used",
+}
+"""Why a detector pixel is left out."""
+
+
 def unit_text(unit: str) -> str:
     """A unit as shown: um becomes µm, deg becomes the degree sign."""
     return UNIT_TEXT.get(unit, unit)

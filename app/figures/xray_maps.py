@@ -33,21 +33,27 @@ QUANTITIES = {
     "a2": "a₂",
     "gamma": "γ",
     "psi": "ψ",
-    "a_sc_shift": "⟨a_SC⟩ shift by the form factor",
+    "a_sc_shift": "form-factor shift of ⟨a_SC⟩",
     "q1": "q₁",
     "q2": "q₂",
     "sigma_q": "peak width σ_q",
     "photons": "photons in the peaks",
     "goodness": "goodness of fit",
     "a_al": "a_AL",
+    "atomic_orientation": "atomic [100], φ",
+    "atomic_angle": "atomic [100] − a₁",
+    "mosaic": "mosaic spread",
+    "nc_size_scherrer": "NC size, Scherrer",
+    "nc_size_fringes": "NC size, fringes",
+    "atomic_photons": "photons in the WAXS spots",
 }
-"""Maps in the order in which they are offered, with their names."""
+"""Maps in the order in which they are offered, with their names; others follow under their own."""
 
 ERROR = "_err"
 STATUS = "status"
-LOGARITHMIC = frozenset({"intensity", "photons"})
-PERIOD_DEG = 180.0
-"""psi names an axis: it comes back after half a turn."""
+LOGARITHMIC = frozenset({"intensity", "photons", "atomic_photons"})
+PERIOD_DEG = {"psi": 180.0, "atomic_orientation": 90.0, "atomic_angle": 90.0}
+"""psi names an axis: it comes back after half a turn; directions of a cube after a quarter."""
 
 STATUS_COLOUR = {
     "ok": "#56B4E9",
@@ -79,13 +85,15 @@ class Shown:
 
 def offered(scan: XrayReduction) -> list[tuple[str, list[tuple[str, str]]]]:
     """Groups of (key, name) of the maps that a scan has: values, 1-sigma errors, status."""
-    values = [
-        (key, name)
-        for key, name in QUANTITIES.items()
-        if _has(scan.maps[key].values if key in scan.maps else None)
-    ]
+    known = [*(key for key in QUANTITIES if key in scan.maps), *(k for k in scan.maps if k not in QUANTITIES)]
+    values = [(key, name_of(key)) for key in known if _has(scan.maps[key].values)]
     errors = [(key + ERROR, f"σ({name})") for key, name in values if _has(scan.maps[key].errors)]
     return [("Values", values), ("Statistical error, 1 σ", errors), ("Points", [(STATUS, "status")])]
+
+
+def name_of(key: str) -> str:
+    """What people call a map."""
+    return QUANTITIES.get(key, key.replace("_", " "))
 
 
 def keys_offered(scan: XrayReduction) -> list[str]:
@@ -99,31 +107,30 @@ def shown(scan: XrayReduction, key: str) -> Shown:
     quantity = scan.maps[base]
     unit = unit_text(quantity.unit)
     if base == key:
-        return Shown(
-            key=key, name=QUANTITIES[base], unit=unit, values=quantity.values, errors=quantity.errors
-        )
+        return Shown(key=key, name=name_of(base), unit=unit, values=quantity.values, errors=quantity.errors)
     errors = np.full(quantity.values.shape, np.nan) if quantity.errors is None else quantity.errors
-    return Shown(key=key, name=f"σ({QUANTITIES[base]})", unit=unit, values=errors, errors=None)
+    return Shown(key=key, name=f"σ({name_of(base)})", unit=unit, values=errors, errors=None)
 
 
 def limits_of(what: Shown, choice: str, *, by_hand: tuple[float | None, float | None]) -> tuple[float, float]:
-    """Colour limits: two percentiles, ``period`` (half a turn about the median) or two numbers by hand.
+    """Colour limits: two percentiles, ``period`` (a whole one about the median) or two numbers by hand.
 
     A number that is missing or on the wrong side gives way to the percentile.
     """
     found = colour_limits(what.values, percentiles=LIMITS.get(choice, LIMITS["p1"]), log=what.is_log)
-    if choice == "period":
+    period = PERIOD_DEG.get(what.key)
+    if choice == "period" and period is not None:
         middle = float(np.nanmedian(what.values)) if np.isfinite(what.values).any() else 0.0
-        return middle - PERIOD_DEG / 2, middle + PERIOD_DEG / 2
+        return middle - period / 2, middle + period / 2
     if choice != "hand":
-        return _without_repeat(found) if what.key == "psi" else found
+        return found if period is None else _without_repeat(found, period)
     low, high = (given if given is not None else limit for given, limit in zip(by_hand, found, strict=True))
     return (low, high) if low < high and (low > 0 or not what.is_log) else found
 
 
-def _without_repeat(limits: tuple[float, float]) -> tuple[float, float]:
-    """Limits twice as wide, at most half a turn: values fill the middle of a cyclic scale, none twice."""
-    middle, half = (limits[0] + limits[1]) / 2, min(limits[1] - limits[0], PERIOD_DEG / 2)
+def _without_repeat(limits: tuple[float, float], period: float) -> tuple[float, float]:
+    """Limits twice as wide, at most a period: values fill the middle of a cyclic scale, none twice."""
+    middle, half = (limits[0] + limits[1]) / 2, min(limits[1] - limits[0], period / 2)
     return middle - half, middle + half
 
 

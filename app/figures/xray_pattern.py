@@ -12,6 +12,7 @@ from analysis.xray.geometry import pixel_directions
 from app.figures import pattern
 from app.figures.theme import Scheme, template, translucent
 from app.figures.xray_fit import FAMILY_COLOUR, FAMILY_NAME, Peak, on_detector, on_polar, pixels_of
+from app.figures.xray_verdicts import add_verdicts
 
 STACK = 10.0
 """Factor between neighbouring curves when they are stacked."""
@@ -144,6 +145,8 @@ def positions_figure(scan: XrayReduction, *, scheme: Scheme, stacked: bool) -> g
     return figure.update_layout(
         margin={"l": 8, "r": 8, "t": 8, "b": 8},
         legend={"orientation": "v", "x": 1.01, "y": 1, "yanchor": "top"},
+        dragmode="select",
+        selectdirection="h",
         uirevision=f"positions{stacked}",
     )
 
@@ -205,9 +208,11 @@ def _add_position(figure: go.Figure, position: Position, q: Array, factor: float
         )
 
 
-def average_figure(scan: XrayReduction, *, scheme: Scheme, in_q: bool) -> go.Figure:
-    """The averaged pattern on the detector, with the circle of its strongest ring left to the eye."""
+def average_figure(scan: XrayReduction, *, scheme: Scheme, in_q: bool, verdicts: bool = False) -> go.Figure:
+    """The averaged pattern on the detector; with ``verdicts``, why each other pixel is left out."""
     figure = detector_figure(scan.average_pattern, scan, scheme=scheme, in_q=in_q)
+    if verdicts:
+        add_verdicts(figure, scan)
     return figure.update_layout(uirevision=f"average{in_q}")
 
 
@@ -245,4 +250,4 @@ def iq_phi_figure(scan: XrayReduction, *, scheme: Scheme, marks: Sequence[float]
         title_text="φ (°), counter-clockwise", tickvals=[-180, -90, 0, 90, 180], showgrid=False
     )
     figure.update_yaxes(title_text="q (nm⁻¹)", showgrid=False)
-    return figure.update_layout(uirevision="polar")
+    return figure.update_layout(dragmode="select", uirevision="polar")

@@ -8,17 +8,18 @@ from dash import Dash, Input, Output, State, ctx, dcc, html, no_update
 from dash.development.base_component import Component
 
 from analysis.records import Result, XrayReduction
-from app import routes_instruments
+from app import routes_instruments, routes_xray
 from app.figures import xray_maps, xray_pattern
 from app.figures.theme import Scheme
 from app.library import library
-from app.pages import instrument, parts, xray_facts, xray_point
-from app.pages.instrument import asked, choice, chosen, number, numbers
+from app.pages import instrument, parts, xray_facts, xray_point, xray_window
+from app.pages.instrument import asked, choice, chosen, hidden, number, numbers
 
 LIMITS = (*parts.COLOUR_LIMITS, ("hand", "by hand"))
-PERIOD = ("period", "whole turn")
+PERIOD = ("period", "whole period")
 AXES = (("px", "px"), ("q", "nm⁻¹"))
 STACKING = (("stacked", "stacked"), ("over", "overlaid"))
+LEFT_OUT = (("off", "mean"), ("on", "left out"))
 FIRST_MAP = "a_sc"
 
 
@@ -33,8 +34,10 @@ def register(app: Dash) -> None:
         name="X-ray",
     )
     routes_instruments.add_routes(app.server)
+    routes_xray.add_routes(app.server)
     _register_map(app)
     xray_point.register(app)
+    xray_window.register(app)
 
     @app.callback(
         Output("positions", "figure"),
@@ -52,13 +55,15 @@ def register(app: Dash) -> None:
         Output("polar", "figure"),
         Output("xray-facts", "children"),
         Input(parts.view("ga"), "value"),
+        Input(parts.view("gv"), "value"),
         Input(parts.view("xn"), "value"),
         State("sample", "data"),
         prevent_initial_call=True,
     )
-    def show_averages(axes: str, wanted: str, sample_id: str):
-        scan = chosen(library().result(sample_id).xray, wanted)
-        return *_averages(scan, axes, parts.current_scheme()), xray_facts.panels(scan)
+    def show_averages(axes: str, verdicts: str, wanted: str, sample_id: str):
+        scan, scheme = chosen(library().result(sample_id).xray, wanted), parts.current_scheme()
+        average = _average(scan, {"ga": axes, "gv": verdicts}, scheme)
+        return average, xray_pattern.iq_phi_figure(scan, scheme=scheme), xray_facts.panels(scan)
 
 
 def _register_map(app: Dash) -> None:
@@ -117,7 +122,15 @@ def layout(sample_id: str = "", **query: object) -> Component:
                 [_map_panel(result, scan, view, scheme), xray_point.panel(result, scan, view, scheme)],
                 className="xray-top",
             ),
-            html.Div(_profile_panels(result, scan, view, scheme), className="xray-middle"),
+            html.Div(
+                [
+                    _profile_panel(result, scan, view, scheme),
+                    _polar_panel(result, scan, scheme),
+                    xray_window.panel(result, scan, query, scheme),
+                ],
+                className="xray-middle",
+            ),
+            html.Div([_average_panel(result, scan, view, scheme)], className="xray-lower"),
             html.Div(xray_facts.panels(scan), id="xray-facts", className="facts-row"),
         ],
         className="instrument",
@@ -163,56 +176,62 @@ def _map_panel(result: Result, scan: XrayReduction, view: dict[str, str], scheme
     )
 
 
-def _profile_panels(
-    result: Result, scan: XrayReduction, view: dict[str, str], scheme: Scheme
-) -> list[Component]:
-    stacking, axes = choice(view.get("ro"), STACKING), choice(view.get("ga"), AXES)
-    average, polar = _averages(scan, axes, scheme)
-    name, address = result.sample_id, f"/csv/{result.sample_id}/xray/{scan.index}"
-    return [
-        parts.panel(
-            "Radial profiles, centre to edge",
-            parts.graph(
-                "positions",
-                xray_pattern.positions_figure(scan, scheme=scheme, stacked=stacking == "stacked"),
-                label="Radial profiles of Pos1 at the centre to Pos5 at the edge",
-            )
-            if scan.positions
-            else parts.quiet("No line from centre to edge was found: there is no outline."),
-            controls=[parts.switch("ro", stacking, STACKING, label="Curves")],
-            actions=parts.actions(name, "positions", "xray_radial", "xray_radial"),
-            testid="panel-radial",
+def _profile_panel(result: Result, scan: XrayReduction, view: dict[str, str], scheme: Scheme) -> Component:
+    stacking = choice(view.get("ro"), STACKING)
+    return parts.panel(
+        "Radial profiles, centre to edge",
+        parts.graph(
+            "positions",
+            xray_pattern.positions_figure(scan, scheme=scheme, stacked=stacking == "stacked"),
+            label="Radial profiles of Pos1 at the centre to Pos5 at the edge",
+        )
+        if scan.positions
+        else parts.quiet("No line from centre to edge was found: there is no outline."),
+        controls=[parts.switch("ro", stacking, STACKING, label="Curves")],
+        actions=parts.actions(result.sample_id, "positions", "xray_radial", "xray_radial"),
+        testid="panel-radial",
+    )
+
+
+def _average_panel(result: Result, scan: XrayReduction, view: dict[str, str], scheme: Scheme) -> Component:
+    axes = choice(view.get("ga"), AXES)
+    return parts.panel(
+        "Averaged pattern",
+        parts.graph(
+            "average",
+            _average(scan, view, scheme),
+            label="Averaged pattern on the detector",
         ),
-        parts.panel(
-            "Averaged pattern",
-            parts.graph("average", average, label="Averaged pattern on the detector"),
-            controls=[parts.switch("ga", axes, AXES, label="Axes of the averaged pattern")],
-            actions=[
-                instrument.file_link(
-                    f"{address}/average.csv",
-                    f"{name}_average_pattern.csv",
-                    text="CSV",
-                    testid="csv-average_pattern",
-                ),
-                *parts.picture_buttons("average", f"{name}_average_pattern"),
-            ],
-            testid="panel-average",
+        controls=[
+            parts.switch("ga", axes, AXES, label="Axes of the averaged pattern"),
+            hidden("gv", "")
+            if scan.pixel_verdict is None
+            else parts.switch("gv", choice(view.get("gv"), LEFT_OUT), LEFT_OUT, label="Pixels left out"),
+        ],
+        actions=_file_actions(result, scan, "average", "average_pattern"),
+        testid="panel-average",
+    )
+
+
+def _polar_panel(result: Result, scan: XrayReduction, scheme: Scheme) -> Component:
+    return parts.panel(
+        "I(q, φ)",
+        parts.graph(
+            "polar",
+            xray_pattern.iq_phi_figure(scan, scheme=scheme),
+            label="Averaged intensity over q and phi; a rectangle drawn on it is the window of the map",
         ),
-        parts.panel(
-            "I(q, φ)",
-            parts.graph("polar", polar, label="Averaged intensity over q and phi"),
-            actions=[
-                instrument.file_link(
-                    f"{address}/polar.csv",
-                    f"{name}_polar_average.csv",
-                    text="CSV",
-                    testid="csv-polar_average",
-                ),
-                *parts.picture_buttons("polar", f"{name}_polar_average"),
-            ],
-            testid="panel-polar",
-        ),
-    ]
+        controls=[html.Span("drag: choose the window", className="control-name")],
+        actions=_file_actions(result, scan, "polar", "polar_average"),
+        testid="panel-polar",
+    )
+
+
+def _file_actions(result: Result, scan: XrayReduction, graph: str, name: str) -> list[Component]:
+    """CSV, PNG and SVG of an average."""
+    address = f"/csv/{result.sample_id}/xray/{scan.index}/{graph}.csv"
+    link = instrument.file_link(address, f"{result.sample_id}_{name}.csv", text="CSV", testid=f"csv-{name}")
+    return [link, *parts.picture_buttons(graph, f"{result.sample_id}_{name}")]
 
 
 def _map(scan: XrayReduction, view: dict[str, object], scheme: Scheme) -> go.Figure:
@@ -228,10 +247,9 @@ def _map(scan: XrayReduction, view: dict[str, object], scheme: Scheme) -> go.Fig
     )
 
 
-def _averages(scan: XrayReduction, axes: str, scheme: Scheme) -> tuple[go.Figure, go.Figure]:
-    return (
-        xray_pattern.average_figure(scan, scheme=scheme, in_q=axes == "q"),
-        xray_pattern.iq_phi_figure(scan, scheme=scheme),
+def _average(scan: XrayReduction, view: dict[str, str], scheme: Scheme) -> go.Figure:
+    return xray_pattern.average_figure(
+        scan, scheme=scheme, in_q=view.get("ga") == "q", verdicts=view.get("gv") == "on"
     )
 
 
@@ -242,8 +260,8 @@ def _key(scan: XrayReduction, wanted: object) -> str:
 
 
 def _limit_data(key: str) -> list[dict[str, str]]:
-    """Choices of colour limits: a whole turn is offered for the cyclic quantity alone."""
-    options = [*LIMITS[:3], PERIOD, *LIMITS[3:]] if key == "psi" else LIMITS
+    """Choices of colour limits: a whole period is offered for cyclic quantities alone."""
+    options = [*LIMITS[:3], PERIOD, *LIMITS[3:]] if key in xray_maps.PERIOD_DEG else LIMITS
     return [{"value": value, "label": text} for value, text in options]
 
 

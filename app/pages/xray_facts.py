@@ -8,11 +8,16 @@ from dash.development.base_component import Component
 
 from analysis.records import XRAY_STATUS, XrayReduction
 from analysis.units import energy_kev_from_wavelength
-from app.figures.words import STATUS_TEXT, suffix, with_error, with_minus
-from app.figures.xray_maps import QUANTITIES, STATUS_COLOUR
+from app.figures.words import STATUS_TEXT, VERDICT_TEXT, suffix, with_error, with_minus
+from app.figures.xray_maps import STATUS_COLOUR, name_of
+from app.figures.xray_verdicts import VERDICT_COLOUR, verdict_counts
 from app.pages.instrument import facts, listed
 
-QUOTED = ("a_sc", "a1", "a2", "gamma", "psi")
+QUOTED = (
+    "a_sc", "a1", "a2", "gamma", "psi", "a_al", "atomic_orientation", "atomic_angle", "mosaic",
+    "nc_size_scherrer", "nc_size_fringes",
+)  # fmt: skip
+READABLE = ("photons", "goodness", "atomic_photons")
 
 
 def panels(scan: XrayReduction) -> list[Component]:
@@ -25,7 +30,13 @@ def panels(scan: XrayReduction) -> list[Component]:
             uncertainty_rows(scan),
             testid="uncertainty",
         ),
+        facts("Fit", ("", "median", "5 to 95 % of points"), fit_rows(scan), testid="fit-quality"),
         facts("Points", ("status", "n", "meaning"), status_rows(scan), testid="points"),
+        *(
+            [facts("Pixels of the region", ("verdict", "n", "meaning"), verdict_rows(scan), testid="pixels")]
+            if scan.pixel_verdict is not None
+            else []
+        ),
         facts(
             "Positions",
             ("", "x, y (µm)", "q (nm⁻¹)", "⟨a_SC⟩ (nm)"),
@@ -42,7 +53,7 @@ def geometry_rows(scan: XrayReduction) -> list[tuple[str, ...]]:
     distance = with_error(at.distance_mm, at.distance_err_mm) if at.distance_err_mm else f"{at.distance_mm:g}"
     pixel = " × ".join(f"{size:g}" for size in at.pixel_size_um)
     pixel += f" µm ± {at.pixel_size_err_pct:g} %" if at.pixel_size_err_pct else " µm"
-    rows = [
+    rows: list[tuple[str, ...]] = [
         (
             "Wavelength",
             f"{at.wavelength_nm:.5g} nm ({energy_kev_from_wavelength(at.wavelength_nm):.4g} keV)",
@@ -55,6 +66,7 @@ def geometry_rows(scan: XrayReduction) -> list[tuple[str, ...]]:
             f"column {at.beam_center_px[0]:.2f}, row {at.beam_center_px[1]:.2f}",
             source.get("beam_center_px", ""),
         ),
+        *_refined_rows(scan),
         ("Detector", f"{at.shape[0]} × {at.shape[1]} px", ""),
         ("Region kept", f"from row {scan.region[0]}, column {scan.region[1]}", "saxs_q_max_per_nm"),
     ]
@@ -63,6 +75,18 @@ def geometry_rows(scan: XrayReduction) -> list[tuple[str, ...]]:
         rows.append(("Rotations", f"{turns} rad", ".poni"))
     rows.append(("Grid", _grid_text(scan), scan.frames_path))
     return rows
+
+
+def _refined_rows(scan: XrayReduction) -> list[tuple[str, ...]]:
+    """The beam's place as pairs of peaks tell it, and how far it is from the one that was used."""
+    found = scan.beam_center
+    if found is None:
+        return []
+    place = f"column {with_error(found.column_px, found.column_err_px)}, "
+    place += f"row {with_error(found.row_px, found.row_err_px)}"
+    moved = with_minus(f"{found.shift_px[0]:+.3f}, {found.shift_px[1]:+.3f} px")
+    source = f"{found.frames} frames' pairs ±b; {moved} from the one used"
+    return [("Beam centre, refined", place, source + (", which had been refined" if found.applied else ""))]
 
 
 def _grid_text(scan: XrayReduction) -> str:
@@ -75,19 +99,47 @@ def uncertainty_rows(scan: XrayReduction) -> list[tuple[str, ...]]:
     rows = []
     for name in QUOTED:
         shown = scan.maps.get(name)
-        if shown is None:
+        if shown is None or not np.isfinite(shown.values).any():
             continue
         unit = suffix(shown.unit)
         errors = shown.errors[np.isfinite(shown.errors)] if shown.errors is not None else np.array([])
         median = f"± {np.median(errors):.2g}{unit}" if errors.size else "–"
         common = scan.systematic.get(name)
-        rows.append((QUANTITIES[name], median, "–" if common is None else f"± {common:.2g}{unit}"))
+        rows.append((name_of(name), median, "–" if common is None else f"± {common:.2g}{unit}"))
     shift = scan.maps.get("a_sc_shift")
     if shift is not None and np.isfinite(shift.values).any():
         values = shift.values[np.isfinite(shift.values)]
         shifts = with_minus(f"{values.min():+.2g} to {values.max():+.2g} nm")
         rows.append(("Form factor", "not applied", shifts))
     return rows
+
+
+def fit_rows(scan: XrayReduction) -> list[tuple[str, ...]]:
+    """How many photons the fits rest on, and how well the model describes the counts (1 is as it should)."""
+    rows = []
+    for name in READABLE:
+        values = scan.maps[name].values if name in scan.maps else np.array([])
+        known = values[np.isfinite(values)]
+        if known.size:
+            low, median, high = np.percentile(known, (5.0, 50.0, 95.0))
+            digits = (lambda n: f"{n:,.0f}") if median >= 100 else (lambda n: f"{n:.3g}")
+            rows.append((name_of(name), digits(median), f"{digits(low)} to {digits(high)}"))
+    return rows
+
+
+def verdict_rows(scan: XrayReduction) -> list[tuple[object, ...]]:
+    """Every verdict that occurs with its colour, number and meaning."""
+    return [
+        (
+            [
+                html.Span(className="swatch", style={"background": VERDICT_COLOUR.get(name, "transparent")}),
+                f" {name.replace('_', ' ')}",
+            ],
+            f"{number:,}",
+            VERDICT_TEXT[name],
+        )
+        for name, number in verdict_counts(scan).items()
+    ]
 
 
 def status_rows(scan: XrayReduction) -> list[tuple[object, ...]]:
