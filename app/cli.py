@@ -214,11 +214,22 @@ def demo(port: int, no_open: bool) -> None:
     run_demo(workspace, port=port, open_browser=not no_open)
 
 
-@main.command("import", context_settings={"ignore_unknown_options": True})
-@click.argument("paths", nargs=-1)
-def import_raw(paths: tuple[str, ...]) -> None:  # noqa: ARG001
-    """Recognise raw files (not served yet)."""
-    raise NotServedError("import is not served by this version: write sample.toml by hand")
+@main.command("import")
+@click.argument("paths", type=SOME_PATH, nargs=-1, required=True, metavar="PATH...")
+@click.option("--to", "folder", type=SOME_PATH, required=True, help="Folder of the sample: WORKSPACE/ID.")
+def import_raw(paths: tuple[Path, ...], folder: Path) -> None:
+    """Look at raw files or folders, say what they are, and write sample.toml."""
+    from analysis.pipeline.import_sample import import_sample
+
+    made = import_sample(list(paths), to=folder)
+    for each in made.found:
+        name = f"{each.path}#{each.selection}" if each.selection else str(each.path)
+        click.echo(one_line(f"{name}: {each.told}"))
+    click.echo(one_line(f"{made.path}: written"))
+    if made.open_keys:
+        click.echo(
+            one_line(f"  fill in {', '.join(dict.fromkeys(made.open_keys))}, then: triptych check {folder}")
+        )
 
 
 @main.command(context_settings={"ignore_unknown_options": True})

@@ -199,9 +199,8 @@ def _number(file: AuditedFile, name: str) -> float | None:
 
 
 def _metadata(file: AuditedFile, dtype: np.dtype[np.integer]) -> DetectorMetadata:
-    wavelength = with_unit(
-        file.dataset(f"{ENTRY}/instrument/beam/incident_wavelength"), NM_BY_UNIT, "angstrom"
-    )
+    beams = (file.dataset(f"{ENTRY}/{place}/beam/incident_wavelength") for place in ("instrument", "sample"))
+    wavelength = next((found for beam in beams if (found := with_unit(beam, NM_BY_UNIT, "angstrom"))), None)
     distance = with_unit(_find(file, "distance"), MM_BY_UNIT, "m") or with_unit(
         _find(file, "detector_distance"), MM_BY_UNIT, "m"
     )

@@ -43,6 +43,20 @@ def read_spec_column(path: Path, selection: str | None, name: str) -> Array:
     return named_column(labels, table, name, path=path)
 
 
+def mesh_numbers(path: Path) -> list[str]:
+    """Numbers of the meshes in a file, each as ``file#number`` takes it. Raises InputError."""
+    matches = [match for line in text_lines(path) if (match := SCAN.match(line))]
+    numbers = [match[1] for match in matches]
+    seen: dict[str, int] = {}
+    found = []
+    for match in matches:
+        seen[match[1]] = seen.get(match[1], 0) + 1
+        if match[2].split()[:1] and match[2].split()[0] in MESHES:
+            several = numbers.count(match[1]) > 1
+            found.append(f"{match[1]}.{seen[match[1]]}" if several else match[1])
+    return found
+
+
 def _scan(path: Path, selection: str | None) -> tuple[str, list[str], Array, tuple[str, ...]]:
     """Command of a scan, names of its columns, their values (n, columns), and notes."""
     lines = text_lines(path)

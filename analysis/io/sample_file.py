@@ -236,6 +236,16 @@ def read_sample(path: Path) -> Sample:
     return sample
 
 
+def write_sample(path: Path, text: str) -> None:
+    """Write a new sample file and its folder; raises InputError where that cannot be, or one is there."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("x", encoding="utf-8") as file:
+            file.write(text)
+    except OSError as error:
+        raise InputError(path, expected="a place for a new file", found=str(error.strerror)) from None
+
+
 def _refuse_unserved(path: Path, sample: Sample) -> None:
     for block in sample.xray:
         if block.monitor is not None:

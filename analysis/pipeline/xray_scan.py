@@ -128,12 +128,16 @@ def _check_count(shape: tuple[int, int], series: Series, folder: Path) -> None:
     count = series.expected if series.expected is not None else series.highest_number
     if count == points or (series.expected is None and count < points):
         return
+    whole = count > points and count % points == 0
+    several = f"{count // points} frames a point are too many: one is read" if whole else None
     raise InputError(
         folder / FILE_NAME,
         field="xray.shape",
         expected=f"as many points as {series.path.name} has frames, {count}",
         found=f"{shape[0]} x {shape[1]} = {points}",
-        remedy="correct the shape",
+        remedy=f"{count // points} frames a point are too many: one is read"
+        if several
+        else "correct the shape",
     )
 
 

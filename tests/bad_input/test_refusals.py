@@ -336,7 +336,6 @@ def test_a_simulation_never_overwrites_files(workspace: Workspace) -> None:
     [
         (("reduce", "tiny", "--scheduler", "tcp://127.0.0.1:8786"), "--scheduler"),
         (("serve", ".", "--share"), "--share"),
-        (("import", "tiny", "--to", "elsewhere/x"), "import"),
         (("compare", "a.h5", "b.h5", "--to", "elsewhere"), "compare"),
     ],
 )

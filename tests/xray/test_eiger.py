@@ -86,6 +86,12 @@ def test_an_unknown_unit_is_refused(master: Path) -> None:
         read_series(master)
 
 
+def test_the_wavelength_may_stand_with_the_sample(master: Path) -> None:
+    with h5py.File(master, "r+") as file:
+        file.move("entry/instrument/beam", "entry/sample/beam")
+    assert read_series(master).metadata.wavelength_nm == pytest.approx(0.1)
+
+
 def test_the_mask_rejects_low_bits_and_keeps_virtual_pixels(master: Path) -> None:
     rejected = read_series(master).rejected
     assert rejected[:, 70:72].all()

@@ -87,6 +87,19 @@ def test_images_are_read_by_region_with_what_the_detector_writes(folder: tuple[P
         assert ((out >= found.masked_value) == (expected >= 2**31)).all()
 
 
+def test_whole_frames_are_read_beside_their_region(folder: tuple[Path, str]) -> None:
+    region = Region(rows=(15, 40), cols=(3, 33), flip="vertical")
+    out, again = (np.zeros(region.shape, np.uint32) for _ in range(2))
+    whole = np.zeros(SHAPE, np.uint16)
+    with FrameReader(read_frames(folder[0], "."), region) as reader:
+        assert reader.read_whole(2, out, whole)
+        assert reader.read(2, again)
+    np.testing.assert_array_equal(out, images(12)[1, 15:40, 3:33][::-1].astype(np.uint32))
+    np.testing.assert_array_equal(again, out)
+    clipped = np.minimum(images(12)[1][::-1].astype(np.uint32), 65_535)
+    np.testing.assert_array_equal(whole, clipped)
+
+
 def test_an_image_missing_in_the_middle_moves_none(folder: tuple[Path, str]) -> None:
     path, suffix = folder
     (path / f"scan7_00004{suffix}").unlink()
