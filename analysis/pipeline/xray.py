@@ -13,10 +13,12 @@ from analysis.io.pattern_store import PatternStore
 from analysis.io.sample_file import XrayBlock
 from analysis.io.scan_positions import raster_lines
 from analysis.pipeline.xray_cells import order_line
+from analysis.pipeline.xray_center import center_note, is_refined, with_refined_center
 from analysis.pipeline.xray_scan import Scan, open_scan
 from analysis.pipeline.xray_setup import region_of, region_origin, setup_of
 from analysis.pipeline.xray_stream import batches_of, stream
 from analysis.records import XrayReduction
+from analysis.xray.beam_center import beam_of_scan
 from analysis.xray.frame_kernels import OK, STATUS
 from analysis.xray.geometry import flipped, pixel_directions
 from analysis.xray.maps import (
@@ -44,7 +46,7 @@ def reduce_xray(
     progress: Callable[[int, int], None] = lambda _done, _total: None,
 ) -> XrayReduction:
     """Reduce one scan; its patterns lie in ``scratch``, from which an interrupted run is taken up again."""
-    scan = open_scan(block, folder=folder)
+    scan = with_refined_center(open_scan(block, folder=folder), folder=folder)
     region = region_of(scan)
     geometry = flipped(scan.geometry, block.detector_flip)
     origin = region_origin(region, scan.series.shape)
@@ -62,6 +64,7 @@ def reduce_xray(
     average = average_pattern(streamed.total, streamed.summed, setup)
     profile, profile_err = _average_radial(rows, rings, setup)
     missing = rows[:, STATUS].reshape(scan.grid.shape) == FRAME_MISSING
+    beam = beam_of_scan(rows, streamed.pattern, setup, geometry, origin=origin, applied=is_refined(geometry))
     return XrayReduction(
         index=index,
         crystal=block.crystal,
@@ -85,11 +88,13 @@ def reduce_xray(
         systematic=systematic_errors(geometry, points.maps),
         notes=(
             *prepared.notes,
+            center_note(beam, geometry, block.detector_flip),
             *_closing_notes(scan, streamed.summed, gained, missing, nanocrystal_size_nm),
             order_line(scan, points.maps["intensity"].values),
         ),
         patterns=patterns,
         pixel_verdict=prepared.verdict,
+        beam_center=beam,
     )
 
 

@@ -360,3 +360,28 @@ def test_masked_pixels_of_the_frames_count_even_without_a_mask(folder: Path, tmp
     assert not cut.valid[:, 70 - cut.region[1] : 72 - cut.region[1]].any()
     assert (cut.status[:, 1:4] == OK).all()
     assert MASKED == 2**32 - 1
+
+
+def test_a_wrong_beam_centre_is_told_and_refined_if_asked(written: Path, tmp_path: Path) -> None:
+    col, row = SCAN.instrument.beam_px
+    wrong = {"beam_center_px": (col + 0.8, row - 0.5)}
+    told = reduce(written, tmp_path / "told", **wrong)
+    assert told.geometry.beam_center_px == wrong["beam_center_px"]
+    assert told.beam_center is not None
+    assert not told.beam_center.applied
+    assert told.beam_center.shift_px == pytest.approx((-0.8, 0.5), abs=0.1)
+    assert any("refine_beam_center" in note for note in told.notes)
+    for flip in ("none", "vertical"):
+        refined = reduce(written, tmp_path / flip, **wrong, refine_beam_center=True, detector_flip=flip)
+        beam = refined.beam_center
+        assert beam is not None
+        assert beam.applied
+        expected = (col, row) if flip == "none" else (col, SCAN.instrument.shape[0] - 1 - row)
+        assert refined.geometry.beam_center_px == pytest.approx(expected, abs=0.08)
+        assert max(map(abs, beam.shift_px)) < 3 * max(beam.column_err_px, beam.row_err_px)
+        assert "refined" in refined.geometry.sources["beam_center_px"]
+        assert not any("refine_beam_center" in note for note in refined.notes)
+        assert any(f"column {col:.0f}" in note or f"column {col:.1f}" in note for note in refined.notes)
+        truth = SCAN.lattice(1)
+        a_sc = refined.maps["a_sc"]
+        assert np.abs((a_sc.values[1, 1:4] - truth.a_sc) / a_sc.errors[1, 1:4]).max() < 4.5
