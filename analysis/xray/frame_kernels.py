@@ -1,6 +1,6 @@
 """Compiled recipe for one frame: from its counts to a row of numbers (peaks, covariance, goodness, status).
 
-Everything that is the same for all frames comes in as arrays of :class:`analysis.xray.setup.ScanSetup`.
+Everything that is the same for all frames comes in as a :class:`analysis.xray.pixel_table.PixelTable`.
 """
 
 from __future__ import annotations
@@ -14,27 +14,43 @@ from numba import njit
 from analysis.records import XRAY_STATUS
 from analysis.xray.fit_kernels import (
     CONVERGED,
-    N_FAMILY,
     N_PARAMETERS,
-    axial,
-    background_information,
-    describe,
-    gather,
+    inverse_of,
     maximize,
-    solve,
 )
+from analysis.xray.gather_kernels import (
+    ALL,
+    FIRST_OF_SECOND,
+    N_FAMILY,
+    SATURATED_PIXELS,
+    axial,
+    gather,
+)
+from analysis.xray.lattice_kernels import choose_lattice, strongest_left
+from analysis.xray.pixel_table import PixelTable
 from analysis.xray.search_kernels import (
-    MAX_CANDIDATES,
-    choose_lattice,
+    MARGIN,
     find_candidates,
     histogram,
+    padded,
     ring_levels,
     significance,
+)
+from analysis.xray.verdict_kernels import (
+    BASE_OF,
+    COUNTED_OF,
+    DEVIANCE_OF,
+    EXPECTED_OF,
+    PIXELS_OF,
+    SEEN_OF,
+    VARIANCE_OF,
+    background_information,
+    describe,
 )
 
 Array = npt.NDArray[np.float64]
 Counts = npt.NDArray[np.uint32]
-Index = npt.NDArray[np.int32]
+Numbers = npt.NDArray[np.int64]
 
 ROW_LENGTH = 48
 (
@@ -47,7 +63,7 @@ ROW_LENGTH = 48
     SIGNAL,
     PHOTONS,
     SEEN_SHARE,
-    LIKELIHOOD_GAIN,
+    DEVIANCE_SPREAD,
     INTENSITY,
     COUNTED,
     SATURATED,
@@ -72,71 +88,63 @@ SIGNAL_THRESHOLD = 4.5
 LEAST_SHARE = 0.15
 """Of a family's photons at least this share must fall on pixels that count."""
 
-AMBIGUOUS_LEAST, AMBIGUOUS_SHARE = 7.0, 0.5
+AMBIGUOUS_LEAST, AMBIGUOUS_SHARE = 7.0, 0.33
+MISFIT_LEAST, MISFIT_SHARE = 3.3, 0.05
+"""Deviance above what Poisson counts give, in its spread and per photon: more than a peak's shape can add."""
+
+SLACK_WIDTHS = 0.7
+"""What stands so far from a spot of the lattice, in its own widths and a bin, is not explained by it."""
+
 LEAST_WIDTH_PX, MOST_WIDTH, MOST_SPREAD_RAD = 0.45, 0.35, 0.6
 """Widths of peaks on the detector: at least so many pixels, at most this share of q, this angle."""
 
 LEAST_SEPARATION_RAD = 0.3
-FIRST_REACH, REACH = 3.0, 4.0
-MAX_ROUNDS = 4
+REACH = 4.0
+MAX_ROUNDS = 5
 
 
 @njit(cache=True, nogil=True)
-def search_frame(
-    counts: Counts,
-    limit: int,
-    places: Index,
-    bins: Index,
-    expected: Array,
-    weight: Array,
-    window: tuple[int, int],
-    steps: tuple[float, float, float],
-    rings: Array,
-    row: Array,
-) -> bool:
-    """Histogram a frame and look for a lattice; gives whether one was found.
+def search_frame(counts: Counts, table: PixelTable, rings: Array, candidates: Array, row: Array) -> int:
+    """Histogram a frame (flat) and look for a lattice; gives the number of candidates, 0 without a lattice.
 
-    ``expected``, ``weight`` (n_q, n_phi) are the scaled background and the summed efficiency of each polar
-    bin. ``steps`` is (nm^-1 per q bin, rad per phi bin, nm^-1 per pixel). Fills ``rings`` (n_q,) with the
-    counts of each ring and, in ``row``, intensity, counts, saturated pixels and starting parameters.
+    Fills ``rings`` (n_q,) with the counts of each ring, ``candidates`` (MAX_CANDIDATES, 6) and, in ``row``,
+    intensity, counts, saturated pixels and starting parameters.
     """
-    n_q, n_phi = expected.shape
+    n_q, n_phi = table.expected.shape
     seen = np.empty((n_q, n_phi))
-    row[SATURATED] = histogram(counts, limit, places, bins, seen.ravel())
-    row[INTENSITY], row[COUNTED] = 0.0, 0.0
-    for i in range(n_q):
-        rings[i] = 0.0
-        for j in range(n_phi):
-            rings[i] += seen[i, j]
-            row[INTENSITY] += seen[i, j] - expected[i, j]
-        row[COUNTED] += rings[i]
+    row[SATURATED] = histogram(counts, table.limit, table.bins, seen.ravel())
     level = np.empty(n_q)
-    ring_levels(seen, expected, weight, level)
-    full = expected + level.reshape(n_q, 1) * weight
-    tables = np.empty((2, n_q + 1, n_phi + 9))
-    candidates = np.zeros((MAX_CANDIDATES, 6))
-    best = np.empty((n_q, n_phi))
-    found = find_candidates(seen, full, window, SEARCH_THRESHOLD, tables, best, candidates)
+    empty = ring_levels(seen, table.expected, table.weight, rings, level)
+    row[COUNTED] = rings.sum()
+    row[INTENSITY] = row[COUNTED] - empty
+    boxes = np.empty((9, n_q, n_phi + 2 * MARGIN), dtype=np.float32)
+    padded(seen, boxes[7])
+    for i in range(n_q):
+        for j in range(n_phi):
+            seen[i, j] = table.expected[i, j] + level[i] * table.weight[i, j]
+    padded(seen, boxes[8])
+    hits = np.empty((n_q * n_phi, 3))
+    window = (table.first, table.stop)
+    found = find_candidates(boxes[7], boxes[8], window, SEARCH_THRESHOLD, boxes[:7], hits, candidates)
     chosen = np.empty(2, dtype=np.int64)
-    tolerance = np.array((2.0, 2.5))
-    _, row[UNEXPLAINED] = choose_lattice(candidates, found, steps[1], chosen, tolerance)
+    _, row[UNEXPLAINED] = choose_lattice(candidates, found, table.phi_step, chosen)
     row[STATUS] = NO_SIGNAL
     if chosen[0] < 0:
-        return False
+        return 0
     for k in range(2):
-        _start(candidates[chosen[k]], steps, level, row[PARAMETERS + N_FAMILY * k :])
-    return True
+        _start(candidates[chosen[k]], table, level, row[PARAMETERS + N_FAMILY * k :])
+    return found
 
 
 @njit(cache=True, nogil=True)
-def _start(candidate: Array, steps: tuple[float, float, float], level: Array, into: Array) -> None:
+def _start(candidate: Array, table: PixelTable, level: Array, into: Array) -> None:
     """Starting parameters of one family from its candidate."""
-    q_step, phi_step, pixel = steps
-    q = candidate[0] * q_step
-    s = max(math.sqrt(max(candidate[2] ** 2 - 0.083, 0.25)) * q_step, 0.7 * pixel)
-    p = max(math.sqrt(max(candidate[3] ** 2 - 0.083, 0.25)) * phi_step, 0.7 * pixel / q)
+    pixel = table.pixel
+    q = candidate[0] * table.q_step
+    s = max(math.sqrt(max(candidate[2] ** 2 - 0.083, 0.25)) * table.q_step, 0.7 * pixel)
+    p = max(math.sqrt(max(candidate[3] ** 2 - 0.083, 0.25)) * table.phi_step, 0.7 * pixel / q)
     photons = max(candidate[4], 4.0)
-    into[0], into[1] = q, candidate[1] * phi_step
+    into[0], into[1] = q, candidate[1] * table.phi_step
     into[2], into[3] = math.log(s), math.log(p)
     into[4] = math.log(photons / (4.0 * math.pi * s * p * q / pixel**2))
     into[5] = level[min(int(candidate[0]), level.size - 1)]
@@ -144,78 +152,54 @@ def _start(candidate: Array, steps: tuple[float, float, float], level: Array, in
 
 @njit(cache=True, nogil=True)
 def fit_frame(
-    counts: Counts,
-    limit: int,
-    usable: npt.NDArray[np.bool_],
-    q: Array,
-    phi: Array,
-    efficiency: Array,
-    background: Array,
-    background_share: float,
-    place: tuple[float, float, float],
-    deviance_table: Array,
-    pixels: Array,
-    family: npt.NDArray[np.int64],
-    row: Array,
+    counts: Counts, table: PixelTable, candidates: Array, found: int, pixels: Array, row: Array
 ) -> None:
-    """Fit a frame from the starting parameters in ``row``; fills the rest of ``row`` and its status.
+    """Fit a frame (flat) from the starting parameters in ``row``; fills the rest of ``row`` and its status.
 
-    ``background_share`` is beta over the number of background frames: variance over value of the scaled
-    background. ``pixels`` (n, 5) and ``family`` (n,) are room to work in.
+    ``candidates`` (n, 6), ``found`` of them, are what the search saw. ``pixels`` (5, n) is room to work in.
     """
     parameters = row[PARAMETERS : PARAMETERS + N_PARAMETERS]
     score, fisher = np.empty(N_PARAMETERS), np.empty((N_PARAMETERS, N_PARAMETERS))
     free = np.ones(N_PARAMETERS, dtype=np.bool_)
     lower, upper = np.empty(N_PARAMETERS), np.empty(N_PARAMETERS)
-    before = np.empty(N_PARAMETERS)
-    code, count, saturated = 1, 0, 0
+    before, numbers = np.empty(N_PARAMETERS), np.empty(4, dtype=np.int64)
+    code = 1
     for round_ in range(MAX_ROUNDS):
         before[:] = parameters
-        last = round_ > 0
-        count, saturated = gather(
-            counts,
-            limit,
-            usable,
-            q,
-            phi,
-            efficiency,
-            background,
-            place,
-            parameters,
-            REACH if last else FIRST_REACH,
-            _further_spots(parameters, REACH + 3.0),
-            pixels,
-            family,
-        )
+        others = _further_spots(parameters, REACH + 3.0)
+        gather(counts, table, parameters, REACH, others, pixels, numbers)
         row[ROUNDS] = round_ + 1
-        if not _enough(family, count):
+        if min(numbers[FIRST_OF_SECOND], numbers[ALL] - numbers[FIRST_OF_SECOND]) < 10:
             row[STATUS] = MASKED_PEAK
             return
-        _bounds(pixels, family, count, parameters, place[2], lower, upper)
+        _bounds(pixels, numbers, parameters, table.pixel, lower, upper)
         for a in range(N_PARAMETERS):
             parameters[a] = min(max(parameters[a], lower[a]), upper[a])
-        tolerance = 1e-7 if last else 1e-2
-        code = maximize(pixels, family, count, parameters, lower, upper, tolerance, free, score, fisher)
-        if last and _settled(before, parameters):
+        code, _ = maximize(pixels, numbers, parameters, lower, upper, 3e-2, -1, free, score, fisher)
+        if _settled(before, parameters):
             break
-    _conclude(
-        pixels, family, count, parameters, background_share, place[2], deviance_table, free, fisher, row
-    )
+    if code == CONVERGED:
+        code, _ = maximize(pixels, numbers, parameters, lower, upper, 1e-6, -1, free, score, fisher)
+    _conclude(pixels, numbers, parameters, table, free, fisher, row)
     if row[STATUS] == OK:
-        row[STATUS] = _verdict(row, code == CONVERGED and _inside(free, parameters), saturated)
+        row[UNEXPLAINED] = strongest_left(
+            candidates, found, table.q_step, table.phi_step, parameters, SLACK_WIDTHS
+        )
+        row[STATUS] = _verdict(row, code == CONVERGED and _inside(free, parameters), numbers)
 
 
 @njit(cache=True, nogil=True)
-def _verdict(row: Array, converged: bool, saturated: int) -> int:
+def _verdict(row: Array, converged: bool, numbers: Numbers) -> int:
     """Status of a fit that found peaks: what stands against it, the gravest first."""
-    if not converged:
-        return NO_CONVERGENCE
-    if saturated > 0:
+    if numbers[SATURATED_PIXELS] > 0:
         return SATURATED_STATUS
     weaker = min(row[SIGNAL], row[SIGNAL + 1])
     if row[UNEXPLAINED] > max(AMBIGUOUS_LEAST, AMBIGUOUS_SHARE * weaker):
         return AMBIGUOUS
-    return OK
+    misfit = row[DEVIANCE] - row[EXPECTED_DEVIANCE]
+    if misfit > max(MISFIT_LEAST * row[DEVIANCE_SPREAD], MISFIT_SHARE * row[PHOTONS]):
+        return AMBIGUOUS
+    return OK if converged else NO_CONVERGENCE
 
 
 @njit(cache=True, nogil=True)
@@ -239,33 +223,19 @@ def _further_spots(parameters: Array, reach: float) -> Array:
 
 
 @njit(cache=True, nogil=True)
-def _enough(family: npt.NDArray[np.int64], count: int) -> bool:
-    """Whether each family has pixels for its six parameters and some more."""
-    second = 0
-    for i in range(count):
-        second += family[i]
-    return min(second, count - second) >= 10
-
-
-@njit(cache=True, nogil=True)
 def _bounds(
-    pixels: Array,
-    family: npt.NDArray[np.int64],
-    count: int,
-    parameters: Array,
-    pixel: float,
-    lower: Array,
-    upper: Array,
+    pixels: Array, numbers: Numbers, parameters: Array, pixel: float, lower: Array, upper: Array
 ) -> None:
     """Bounds of all parameters, around where they are: a peak is wider than a spike and narrower than a ring.
 
     Positions may move by three widths; with the lowest offset a tenth of the weakest background is left.
     """
-    weakest = np.full(2, math.inf)
-    for i in range(count):
-        weakest[family[i]] = min(weakest[family[i]], pixels[i, 3] / pixels[i, 2])
     for k in range(2):
         at = N_FAMILY * k
+        start = 0 if k == 0 else numbers[FIRST_OF_SECOND]
+        weakest = math.inf
+        for i in range(start, numbers[FIRST_OF_SECOND] if k == 0 else numbers[ALL]):
+            weakest = min(weakest, pixels[3, i] / pixels[2, i])
         q = parameters[at]
         s, p = math.exp(parameters[at + 2]), math.exp(parameters[at + 3])
         lower[at], upper[at] = max(2.0 * pixel, q - 3.0 * s), q + 3.0 * s
@@ -273,7 +243,7 @@ def _bounds(
         lower[at + 2], upper[at + 2] = math.log(LEAST_WIDTH_PX * pixel), math.log(MOST_WIDTH * q)
         lower[at + 3], upper[at + 3] = math.log(LEAST_WIDTH_PX * pixel / q), math.log(MOST_SPREAD_RAD)
         lower[at + 4], upper[at + 4] = -18.0, 18.0
-        lower[at + 5], upper[at + 5] = 1e-6 - 0.9 * weakest[k], math.inf
+        lower[at + 5], upper[at + 5] = 1e-6 - 0.9 * weakest, math.inf
 
 
 @njit(cache=True, nogil=True)
@@ -303,94 +273,50 @@ def _settled(before: Array, after: Array) -> bool:
 @njit(cache=True, nogil=True)
 def _conclude(
     pixels: Array,
-    family: npt.NDArray[np.int64],
-    count: int,
+    numbers: Numbers,
     parameters: Array,
-    background_share: float,
-    pixel: float,
-    deviance_table: Array,
+    table: PixelTable,
     free: npt.NDArray[np.bool_],
     fisher: Array,
     row: Array,
 ) -> None:
     """Covariance, photons, significance and goodness of a fit into ``row``; status ok or what is lacking."""
-    covariance = np.zeros((N_PARAMETERS, N_PARAMETERS))
-    if not _inverse(fisher, free, covariance):
+    covariance = np.empty((N_PARAMETERS, N_PARAMETERS))
+    if not inverse_of(fisher, free, covariance):
         row[STATUS] = NO_CONVERGENCE
         return
-    if background_share > 0.0:
+    if table.background_share > 0.0:
         spread = np.empty((N_PARAMETERS, N_PARAMETERS))
-        background_information(pixels, family, count, parameters, background_share, spread)
-        covariance = covariance + covariance @ spread @ covariance
+        background_information(pixels, numbers, parameters, table.background_share, spread)
+        covariance += covariance @ spread @ covariance
     index = (0, 1, N_FAMILY, N_FAMILY + 1)
     for a in range(4):
         row[WIDTH_ERRORS + a] = math.sqrt(covariance[(2, 3, 8, 9)[a], (2, 3, 8, 9)[a]])
         for b in range(4):
             row[COVARIANCE + 4 * a + b] = covariance[index[a], index[b]]
-    summary = np.empty((2, 4))
-    describe(pixels, family, count, parameters, summary)
-    row[DEVIANCE] = summary[0, 0] + summary[1, 0]
-    row[PIXELS] = summary[0, 1] + summary[1, 1]
+    summary = np.empty((2, 7))
+    describe(pixels, numbers, parameters, table.deviance, summary)
+    _weigh(summary, parameters, table.pixel, row)
+
+
+@njit(cache=True, nogil=True)
+def _weigh(summary: Array, parameters: Array, pixel: float, row: Array) -> None:
+    """Photons, significance and goodness into ``row``, and whether both peaks are there to be seen."""
+    row[DEVIANCE] = summary[0, DEVIANCE_OF] + summary[1, DEVIANCE_OF]
+    row[PIXELS] = summary[0, PIXELS_OF] + summary[1, PIXELS_OF]
+    taken_up = 1.0 - N_PARAMETERS / max(row[PIXELS], N_PARAMETERS + 1.0)
+    row[EXPECTED_DEVIANCE] = taken_up * (summary[0, EXPECTED_OF] + summary[1, EXPECTED_OF])
+    row[DEVIANCE_SPREAD] = math.sqrt(summary[0, VARIANCE_OF] + summary[1, VARIANCE_OF])
     row[PHOTONS] = 0.0
-    row[STATUS] = OK
-    seen = _photons_on_pixels(pixels, family, count, parameters)
     for k in range(2):
         at = N_FAMILY * k
         total = math.exp(parameters[at + 4] + parameters[at + 2] + parameters[at + 3])
         total *= 4.0 * math.pi * parameters[at] / pixel**2
         row[PHOTONS] += total
-        row[SEEN_SHARE + k] = seen[k] / total
-        row[SIGNAL + k] = significance(summary[k, 2], summary[k, 3])
-    row[EXPECTED_DEVIANCE] = _expected_deviance(pixels, family, count, parameters, deviance_table)
+        row[SEEN_SHARE + k] = summary[k, SEEN_OF] / total
+        row[SIGNAL + k] = significance(summary[k, COUNTED_OF], summary[k, BASE_OF])
+    row[STATUS] = OK
     if min(row[SIGNAL], row[SIGNAL + 1]) < SIGNAL_THRESHOLD:
         row[STATUS] = NO_SIGNAL
     elif min(row[SEEN_SHARE], row[SEEN_SHARE + 1]) < LEAST_SHARE:
         row[STATUS] = MASKED_PEAK
-
-
-@njit(cache=True, nogil=True)
-def _inverse(matrix: Array, free: npt.NDArray[np.bool_], into: Array) -> bool:
-    unit, column = np.zeros(N_PARAMETERS), np.empty(N_PARAMETERS)
-    for a in range(N_PARAMETERS):
-        unit[:] = 0.0
-        unit[a] = 1.0
-        if not free[a]:
-            continue
-        if not solve(matrix, unit, free, 0.0, column):
-            return False
-        into[:, a] = column
-    return True
-
-
-@njit(cache=True, nogil=True)
-def _photons_on_pixels(pixels: Array, family: npt.NDArray[np.int64], count: int, parameters: Array) -> Array:
-    """Photons of each family's peaks that the model puts on the pixels of its windows."""
-    seen = np.zeros(2)
-    for i in range(count):
-        at = N_FAMILY * family[i]
-        u = (pixels[i, 0] - parameters[at]) / math.exp(parameters[at + 2])
-        v = axial(pixels[i, 1] - parameters[at + 1]) / math.exp(parameters[at + 3])
-        seen[family[i]] += pixels[i, 2] * math.exp(parameters[at + 4] - 0.5 * (u * u + v * v))
-    return seen
-
-
-@njit(cache=True, nogil=True)
-def _expected_deviance(
-    pixels: Array, family: npt.NDArray[np.int64], count: int, parameters: Array, table: Array
-) -> float:
-    """Deviance that Poisson counts with the model's means have on average, less what the fit takes up.
-
-    ``table`` holds the mean deviance of one pixel at ``ln mu = -9, -8.9, ...``.
-    """
-    total = 0.0
-    for i in range(count):
-        model = pixels[i, 2] * parameters[N_FAMILY * family[i] + 5] + pixels[i, 3]
-        for k in range(2):
-            at = N_FAMILY * k
-            u = (pixels[i, 0] - parameters[at]) / math.exp(parameters[at + 2])
-            v = axial(pixels[i, 1] - parameters[at + 1]) / math.exp(parameters[at + 3])
-            model += pixels[i, 2] * math.exp(parameters[at + 4] - 0.5 * (u * u + v * v))
-        place = min(max(10.0 * (math.log(model) + 9.0), 0.0), table.size - 1.001)
-        low = int(place)
-        total += table[low] + (place - low) * (table[low + 1] - table[low])
-    return total * (1.0 - N_PARAMETERS / max(count, N_PARAMETERS + 1))

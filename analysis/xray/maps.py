@@ -9,7 +9,6 @@ import numpy.typing as npt
 from scipy.ndimage import maximum_filter
 
 from analysis.records import XRAY_STATUS, Bytes, DetectorGeometry, Polar, QuantityMap
-from analysis.xray.fit_kernels import N_FAMILY
 from analysis.xray.form_factor import spacing_shift_nm
 from analysis.xray.frame_kernels import (
     COUNTED,
@@ -23,6 +22,7 @@ from analysis.xray.frame_kernels import (
     STATUS,
     WIDTH_ERRORS,
 )
+from analysis.xray.gather_kernels import N_FAMILY
 from analysis.xray.lattice import Cells, cells_from_peaks
 from analysis.xray.rebin import mean_in_bins, polar_bins
 from analysis.xray.setup import ScanSetup

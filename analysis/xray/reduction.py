@@ -17,7 +17,6 @@ import numpy as np
 import numpy.typing as npt
 
 from analysis.records import XRAY_STATUS
-from analysis.xray.fit_kernels import N_FAMILY
 from analysis.xray.frame_kernels import (
     AMBIGUOUS,
     NO_CONVERGENCE,
@@ -27,11 +26,12 @@ from analysis.xray.frame_kernels import (
     ROW_LENGTH,
     SIGNAL,
     STATUS,
-    UNEXPLAINED,
     fit_frame,
     search_frame,
 )
 from analysis.xray.frame_pass import FramePass, FrameSource, PassBatch, joined_passes
+from analysis.xray.gather_kernels import N_FAMILY
+from analysis.xray.search_kernels import MAX_CANDIDATES
 from analysis.xray.setup import ScanSetup
 
 Array = npt.NDArray[np.float64]
@@ -66,9 +66,8 @@ class _Room:
     """Arrays that one task works in."""
 
     def __init__(self, setup: ScanSetup) -> None:
-        size = max(64, int(np.count_nonzero(setup.usable)))
-        self.pixels = np.empty((size, 5))
-        self.family = np.empty(size, dtype=np.int64)
+        self.pixels = np.empty((5, max(64, setup.places.size)))
+        self.candidates = np.zeros((MAX_CANDIDATES, 6))
 
 
 def reduce_batch(
@@ -99,8 +98,7 @@ def reduce_batch(
             counts[:] = 0
             rows[place, STATUS] = FRAME_MISSING
             continue
-        if _search(setup, counts, rings[place], rows[place]):
-            _fit(setup, counts, room, rows[place])
+        _look(setup, counts, room, rings[place], rows[place])
         for task in tasks.values():
             task.take(place, whole, counts, rows[place])
         counts[~setup.usable] = 0
@@ -111,39 +109,12 @@ def reduce_batch(
     return Batch(rows=rows, rings=rings, patterns=patterns, total=total, summed=summed, passes=made)
 
 
-def _search(setup: ScanSetup, counts: Counts, rings: Array, row: Array) -> bool:
-    return bool(
-        search_frame(
-            counts,
-            setup.limit,
-            setup.places,
-            setup.bins,
-            setup.expected,
-            setup.weight,
-            setup.window,
-            setup.steps,
-            rings,
-            row,
-        )
-    )
-
-
-def _fit(setup: ScanSetup, counts: Counts, room: _Room, row: Array) -> None:
-    fit_frame(
-        counts,
-        setup.limit,
-        setup.usable,
-        setup.q_mean_per_nm,
-        setup.phi_rad,
-        setup.efficiency,
-        setup.background,
-        setup.background_share,
-        setup.place,
-        setup.deviance_table,
-        room.pixels,
-        room.family,
-        row,
-    )
+def _look(setup: ScanSetup, counts: Counts, room: _Room, rings: Array, row: Array) -> None:
+    """Search one frame and fit what was found."""
+    flat = counts.reshape(-1)
+    found = search_frame(flat, setup.table, rings, room.candidates, row)
+    if found > 0:
+        fit_frame(flat, setup.table, room.candidates, found, room.pixels, row)
 
 
 def reduce_batches(
@@ -190,6 +161,7 @@ def second_chance(
     status = rows[:, STATUS].reshape(shape)
     ok = status == OK
     room, gained = _Room(setup), 0
+    rings = np.empty(setup.expected.shape[0])
     changes: list[tuple[int, Array]] = []
     for row, col in zip(*np.nonzero(np.isin(status, RETRIED)), strict=True):
         box = np.s_[max(0, row - 1) : row + 2, max(0, col - 1) : col + 2]
@@ -201,10 +173,10 @@ def second_chance(
         if counts is None:
             continue
         tried = rows[index].copy()
+        flat = counts.reshape(-1)
+        found = search_frame(flat, setup.table, rings, room.candidates, tried)
         tried[PARAMETERS : PARAMETERS + 2 * N_FAMILY] = _middle(around)
-        if status[row, col] != AMBIGUOUS:
-            tried[UNEXPLAINED] = 0.0
-        _fit(setup, counts, room, tried)
+        fit_frame(flat, setup.table, room.candidates, found, room.pixels, tried)
         if tried[STATUS] == OK and tried[SIGNAL : SIGNAL + 2].min() >= SECOND_SIGNAL:
             changes.append((index, tried))
     for index, tried in changes:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 from scipy.special import gammaln
 
 from analysis.xray.geometry import PixelDirections
+from analysis.xray.pixel_table import PixelTable, pixel_order
 
 Array = npt.NDArray[np.float64]
 Index = npt.NDArray[np.int32]
@@ -62,6 +64,37 @@ class ScanSetup:
     def steps(self) -> tuple[float, float, float]:
         """nm^-1 per ring, rad per phi bin, nm^-1 per pixel."""
         return float(self.q_edges_per_nm[1]), math.pi / PHI_BINS, self.place[2]
+
+    @cached_property
+    def table(self) -> PixelTable:
+        """The same, laid out for the compiled loops."""
+        every, starts, places = pixel_order(
+            self.places, self.bins, pixels=self.usable.size, n_bins=self.expected.size
+        )
+        sorted_ = [
+            np.ascontiguousarray(values.ravel()[places])
+            for values in (self.q_mean_per_nm, self.phi_rad, self.efficiency, self.background)
+        ]
+        q_step, phi_step, pixel = self.steps
+        return PixelTable(
+            bins=every,
+            starts=starts,
+            places=places,
+            q=sorted_[0],
+            phi=np.mod(sorted_[1], math.pi),
+            efficiency=sorted_[2],
+            background=sorted_[3],
+            expected=self.expected,
+            weight=self.weight,
+            first=self.window[0],
+            stop=self.window[1],
+            q_step=q_step,
+            phi_step=phi_step,
+            pixel=pixel,
+            limit=self.limit,
+            background_share=self.background_share,
+            deviance=self.deviance_table,
+        )
 
 
 def scan_setup(
@@ -120,10 +153,11 @@ def scan_setup(
 
 
 def mean_deviance_table() -> Array:
-    """Mean of the Poisson deviance ``2 (n ln(n/mu) - n + mu)`` at ``ln mu = -9, -8.9 ... 5``."""
+    """Mean and variance (2, 141) of ``2 (n ln(n/mu) - n + mu)`` at ``ln mu = -9, -8.9 ... 5``."""
     log_mu = np.arange(-90, 51) / 10.0
     n = np.arange(400.0)
     mu = np.exp(log_mu)[:, None]
     share = np.exp(n * log_mu[:, None] - mu - gammaln(n + 1.0))
     deviance = 2.0 * (mu - n + np.where(n > 0, n * np.log(np.maximum(n, 1.0) / mu), 0.0))
-    return np.asarray((share * deviance).sum(axis=1))
+    mean = (share * deviance).sum(axis=1)
+    return np.stack([mean, (share * deviance**2).sum(axis=1) - mean**2])

@@ -8,7 +8,7 @@ import pytest
 from scipy.optimize import minimize
 
 from analysis.records import XRAY_STATUS
-from analysis.xray.fit_kernels import CONVERGED, gather, maximize
+from analysis.xray.fit_kernels import CONVERGED, maximize
 from analysis.xray.frame_kernels import (
     COVARIANCE,
     DEVIANCE,
@@ -18,6 +18,7 @@ from analysis.xray.frame_kernels import (
     STATUS,
     WIDTH_ERRORS,
 )
+from analysis.xray.gather_kernels import ALL, FIRST_OF_SECOND, gather
 from analysis.xray.lattice import Cells, cells_from_peaks
 from tests.xray.frames import Crystal, Instrument, film, peaks
 from tests.xray.scan_setups import reduced, setup_of
@@ -117,18 +118,14 @@ def one_fit() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     setup = setup_of(FINE, q_max=1.3)
     row = reduced(frame, setup).rows[0]
     fit = row[PARAMETERS : PARAMETERS + 12]
-    pixels, family = np.empty((9000, 5)), np.empty(9000, np.int64)
-    count, _ = gather(
-        frame[0], 2**32 - 1, setup.usable, setup.q_mean_per_nm, setup.phi_rad, setup.efficiency,
-        setup.background, setup.place, fit.copy(), 4.0, np.empty((0, 2)), pixels, family,
-    )  # fmt: skip
+    pixels, numbers = np.empty((5, 9000)), np.empty(4, np.int64)
+    gather(frame[0].ravel(), setup.table, fit.copy(), 4.0, np.empty((0, 2)), pixels, numbers)
     # Windows follow the fit: a few pixels at their rim have changed, so climb once more on these.
     far, free = np.full(12, 1e9), np.ones(12, bool)
-    code = maximize(
-        pixels, family, count, fit, -far, far, 1e-9, free, np.empty(12), np.empty((12, 12))
-    )  # fmt: skip
+    code, _ = maximize(pixels, numbers, fit, -far, far, 1e-9, -1, free, np.empty(12), np.empty((12, 12)))
     assert code == CONVERGED
-    return row, pixels[:count], family[:count]
+    family = (np.arange(numbers[ALL]) >= numbers[FIRST_OF_SECOND]).astype(int)
+    return row, pixels[:, : numbers[ALL]].T, family
 
 
 def model(p: np.ndarray, pixels: np.ndarray, family: np.ndarray) -> np.ndarray:
