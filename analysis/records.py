@@ -20,6 +20,8 @@ from analysis.codes import PIXEL_VERDICTS as PIXEL_VERDICTS
 from analysis.codes import SEM_STATUS as SEM_STATUS
 from analysis.codes import XRAY_STATUS as XRAY_STATUS
 from analysis.measured import Measured as Measured
+from analysis.sem_records import ParticleSizes as ParticleSizes
+from analysis.sem_records import SemRegion as SemRegion
 from analysis.wide_angle_records import SPOT_COLUMNS as SPOT_COLUMNS
 from analysis.wide_angle_records import WIDE_ANGLE_STATUS as WIDE_ANGLE_STATUS
 from analysis.wide_angle_records import CrossCorrelation as CrossCorrelation
@@ -273,52 +275,15 @@ class PatternStack:
 
 
 @dataclass(frozen=True, kw_only=True)
-class SemRegion:
-    """One square region of an image and the lattice read from its power spectrum.
-
-    ``row0, col0, size_px`` place it (top-left corner). ``k_per_nm`` (2, 2) holds the two lattice vectors in
-    reciprocal space as (kx, ky) with y down, 1/nm without 2 pi; ``delta_k_per_nm`` is the mean of their
-    lengths, ``delta_k_each_per_nm`` both. ``spacing_nm`` is the plane spacing 1/delta_k. ``spectrum`` is the
-    background-divided power (n, n) around k = 0, from -``spectrum_k_max_per_nm`` to + it in both directions
-    (centre at index n // 2). ``radial_k_per_nm``, ``radial_power`` (n_k,) are its radial average.
-    """
-
-    label: str
-    row0: int
-    col0: int
-    size_px: int
-    x_nm: float
-    y_nm: float
-    size_nm: float
-    s: float
-    s_err: float
-    k_per_nm: Array
-    delta_k_per_nm: float
-    delta_k_err_per_nm: float
-    delta_k_each_per_nm: tuple[float, float]
-    spacing_nm: float
-    spacing_err_nm: float
-    a_sc_nm: float
-    a_sc_err_nm: float
-    a_sc_sys_nm: float
-    gamma_deg: float
-    lattice: str
-    lattice_confidence: float
-    n_periods: float
-    status: str
-    spectrum: npt.NDArray[np.float32]
-    spectrum_k_max_per_nm: float
-    radial_k_per_nm: Array
-    radial_power: Array
-    depth_um: float = np.nan
-
-
-@dataclass(frozen=True, kw_only=True)
 class SemReduction:
     """One image: pixel size and its origin, rows above the information bar, regions from edge to centre.
 
     ``image`` (rows, cols) is uint8 or uint16 as read (bar included); ``bar_row`` is the first row of the bar
-    (the number of rows where there is none). ``pixel_size_audit`` lists (source, nm, used).
+    (the number of rows where there is none) and ``bar_source`` where that was learned. ``pixel_size_audit``
+    lists (source, nm, used), ``pixel_size_err`` is its relative 1 sigma. ``maps`` holds a_sc, spacing, gamma,
+    psi and order of overlapping regions of ``map_size_nm`` centred on ``map_grid``; ``map_status`` indexes
+    SEM_STATUS. ``tilt_deg`` is the angle between the surface's normal and the beam about an axis
+    ``tilt_axis_deg`` counter-clockwise from +x; ``foot_nm`` two places on the line where height is 0.
     """
 
     index: int
@@ -335,6 +300,16 @@ class SemReduction:
     regions: tuple[SemRegion, ...]
     notes: tuple[str, ...]
     outline: Outline | None = None
+    bar_source: str = ""
+    pixel_size_err: float = 0.01
+    tilt_deg: float = 0.0
+    tilt_axis_deg: float = 0.0
+    foot_nm: tuple[tuple[float, float], tuple[float, float]] | None = None
+    maps: Mapping[str, QuantityMap] = field(default_factory=dict)
+    map_grid: PixelGrid | None = None
+    map_status: Bytes = field(default_factory=lambda: np.empty((0, 0), dtype=np.uint8))
+    map_size_nm: float = np.nan
+    sizes: ParticleSizes | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -22,9 +22,11 @@ from analysis.io.result_fields import (
     take_record,
     take_texts,
 )
+from analysis.io.result_pixels import put_pixels, take_pixels
 from analysis.records import (
     AFM_STATUS,
     PIXEL_VERDICTS,
+    SEM_STATUS,
     XRAY_STATUS,
     AfmReduction,
     Array,
@@ -51,6 +53,7 @@ XRAY_APART = frozenset(
         "patterns",
     }
 )
+SEM_APART = frozenset({"image", "maps", "map_status"})
 AFM_APART = frozenset({"height_nm", "modulus_gpa", "status", "coordinate"})
 PATTERNS = "patterns/data"
 
@@ -247,19 +250,32 @@ def _take_stack(group: h5py.Group, path: str, shape: tuple[int, int]) -> Pattern
 
 
 def put_sem(parent: h5py.Group, name: str, image: SemReduction) -> None:
-    """One image with its regions."""
+    """One image with its regions and its maps."""
     group = new_group(parent, name)
-    group.attrs["default"] = "image"
-    put_record(group, image, without=frozenset({"image"}))
-    put_array(plot_group(group, "image", signal="data", axes=()), "data", image.image, "")
+    group.attrs["default"] = "maps" if image.maps else "image"
+    put_record(group, image, without=SEM_APART)
+    put_pixels(plot_group(group, "image", signal="data", axes=()), "data", image.image)
+    maps = new_group(group, "maps")
+    put_text(maps, "names", list(image.maps))
+    if image.map_grid is not None:
+        maps.attrs["default"] = "a_sc"
+        for key, shown in image.maps.items():
+            put_map(maps, key, image.map_grid, shown.values, unit=shown.unit, errors=shown.errors)
+        put_status(maps, image.map_grid, image.map_status, SEM_STATUS)
 
 
 def take_sem(group: h5py.Group) -> SemReduction:
     """The image that :func:`put_sem` wrote."""
-    pixels = take_array(subgroup(group, "image"), "data")
-    if pixels.ndim != 2 or pixels.dtype not in (np.uint8, np.uint16):
-        raise LayoutError(f"an image of shape {pixels.shape} and type {pixels.dtype}")
-    image: SemReduction = take_record(group, SemReduction, image=pixels)
+    pixels = take_pixels(subgroup(group, "image"), "data")
+    grid = take_record(subgroup(group, "map_grid"), PixelGrid) if "map_grid" in group else None
+    known: dict[str, object] = {"maps": {}, "map_status": np.empty((0, 0), dtype=np.uint8)}
+    if grid is not None:
+        maps = subgroup(group, "maps")
+        known = {
+            "maps": _take_maps(maps, grid.shape),
+            "map_status": take_status(maps, grid.shape, SEM_STATUS),
+        }
+    image: SemReduction = take_record(group, SemReduction, image=pixels, map_grid=grid, **known)
     return image
 
 

@@ -50,6 +50,7 @@ from analysis.records import PatternStack, Provenance, Result
 __all__ = ["read_header", "read_pattern", "read_result", "write_result"]
 
 FORMAT = 1
+COMPARED_BYTES = 2**24
 SPARE_BYTES = 16_000_000
 """Room asked for beside the arrays: the file's own structure, and the next thing that wants to be written."""
 
@@ -188,11 +189,7 @@ def _same(one: object, other: object) -> bool:
     if isinstance(one, PatternStack):
         return isinstance(other, PatternStack) and one.shape == other.shape
     if isinstance(one, np.ndarray):
-        return (
-            isinstance(other, np.ndarray)
-            and one.dtype == other.dtype
-            and np.array_equal(one, other, equal_nan=one.dtype.kind == "f")
-        )
+        return isinstance(other, np.ndarray) and _same_array(one, other)
     if dataclasses.is_dataclass(one):
         return type(one) is type(other) and all(
             _same(getattr(one, item.name), getattr(other, item.name)) for item in dataclasses.fields(one)
@@ -208,6 +205,21 @@ def _same(one: object, other: object) -> bool:
             and all(_same(a, b) for a, b in zip(one, other, strict=True))
         )
     return one == other or (one != one and other != other)
+
+
+def _same_array(one: np.ndarray, other: np.ndarray) -> bool:
+    """Whether two arrays hold the same, compared in blocks of rows so that large ones cost no copy."""
+    if one.dtype != other.dtype or one.shape != other.shape:
+        return False
+    rows = max(1, COMPARED_BYTES // max(1, one[:1].nbytes)) if one.ndim else 1
+    return (
+        all(
+            np.array_equal(one[at : at + rows], other[at : at + rows], equal_nan=one.dtype.kind == "f")
+            for at in range(0, one.shape[0], rows)
+        )
+        if one.ndim
+        else np.array_equal(one, other, equal_nan=one.dtype.kind == "f")
+    )
 
 
 # --- reading --------------------------------------------------------------------------------------------

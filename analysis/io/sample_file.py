@@ -132,7 +132,15 @@ class SemBlock(Block):
     edge_nm: Point | None = None
     center_nm: Point | None = None
     outline_nm: Polygon | None = None
-    rois: list[SemRoi] | None = None
+    rois: Annotated[list[SemRoi], Field(max_length=10_000)] | None = None
+    bar_row: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
+    tilt_deg: Annotated[float, Field(ge=0, le=85, allow_inf_nan=False)] | None = None
+    tilt_axis_deg: Annotated[float, Field(ge=-180, le=180, allow_inf_nan=False)] = 0.0
+    foot_nm: tuple[Point, Point] | None = None
+    map: bool = True
+    map_size_nm: Positive | None = None
+    map_step_nm: Positive | None = None
+    sizes: bool = True
 
     @model_validator(mode="after")
     def _coordinate_is_whole(self) -> SemBlock:
@@ -140,6 +148,8 @@ class SemBlock(Block):
             raise ValueError("edge_nm and center_nm together")
         if self.edge_nm is not None and self.edge_nm == self.center_nm:
             raise ValueError("edge_nm and center_nm to differ")
+        if self.foot_nm is not None and self.foot_nm[0] == self.foot_nm[1]:
+            raise ValueError("two different points of foot_nm")
         return self
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -25,6 +26,8 @@ MAX_SIDE = 100_000
 MAX_BYTES = 1_300_000_000
 """An image of 20,000 x 20,000 in 16 bits or in three colours of 8 bits."""
 
+MAPPED_FROM_BYTES = 64_000_000
+BLOCK_BYTES = 16_000_000
 MAX_EXPANSION = 1500
 """No supported compression expands data more than this."""
 
@@ -82,14 +85,40 @@ def read_header(path: Path) -> MicrographHeader:
 
 
 def read_micrograph(path: Path) -> Grey:
-    """Grey levels (rows, cols) of the first page, uint8 or uint16; raises InputError."""
+    """Grey levels (rows, cols) of the first page, uint8 or uint16; raises InputError.
+
+    A large one that lies in one piece in the file is mapped from it, read-only.
+    """
     with _opened(path) as tiff:
         page, _ = _first_page(path, tiff)
         _check_page(path, page)
+        mapped = _mapped(path, page)
+        if mapped is not None:
+            return mapped
         values = lzw_page(page) if int(page.compression) == 5 else page.asarray()
         if values.size != np.prod(page.shape):
             raise ValueError("fewer pixels than the header says")
         return _grey(page, np.asarray(values).reshape(page.shape))
+
+
+def _mapped(path: Path, page: tifffile.TiffPage) -> Grey | None:
+    """A plain grey page of MAPPED_FROM_BYTES and more as a map of the file; None where that cannot be."""
+    plain = (
+        page.dtype in (np.uint8, np.uint16)
+        and page.axes == "YX"
+        and page.photometric == tifffile.PHOTOMETRIC.MINISBLACK
+        and page.is_memmappable
+        and (page.dtype == np.uint8 or page.parent.byteorder == sys_byteorder())
+    )
+    if not plain or page.nbytes < MAPPED_FROM_BYTES:
+        return None
+    kind = np.uint8 if page.dtype == np.uint8 else np.uint16
+    return np.memmap(path, dtype=kind, mode="r", offset=page.dataoffsets[0], shape=page.shape)
+
+
+def sys_byteorder() -> str:
+    """The byte order of this machine as TIFF files name it."""
+    return "<" if sys.byteorder == "little" else ">"
 
 
 def choose_pixel_size(path: Path, sizes: Sequence[PixelSize], *, override_nm: float | None) -> ChosenSize:
@@ -226,15 +255,18 @@ def _grey(page: tifffile.TiffPage, values: npt.NDArray[np.generic]) -> Grey:
 
 
 def _luminance(values: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:
-    red, green, blue = (values[:, :, n] for n in range(3))
-    if np.array_equal(red, green) and np.array_equal(green, blue):
-        return red
-    weighted = sum(
-        weight * channel.astype(np.float32)
-        for weight, channel in zip(LUMINANCE, (red, green, blue), strict=True)
-    )
-    mixed = np.asarray(weighted)
-    return mixed if values.dtype.kind == "f" else np.rint(mixed).astype(values.dtype)
+    """Red where all three colours are alike, otherwise their weighted mean; in blocks of rows."""
+    rows = max(1, BLOCK_BYTES // max(1, values[0].nbytes))
+    blocks = [values[row : row + rows] for row in range(0, values.shape[0], rows)]
+    if all(np.array_equal(block[:, :, 0], block[:, :, n]) for n in (1, 2) for block in blocks):
+        return np.ascontiguousarray(values[:, :, 0])
+    mixed = np.empty(values.shape[:2], dtype=values.dtype)
+    for number, block in enumerate(blocks):
+        weighted = np.asarray(block[:, :, :3] @ np.array(LUMINANCE, dtype=np.float32))
+        mixed[number * rows : (number + 1) * rows] = (
+            weighted if values.dtype.kind == "f" else np.rint(weighted)
+        )
+    return mixed
 
 
 def _from_palette(
@@ -259,10 +291,16 @@ def _unsigned(values: npt.NDArray[np.generic]) -> Grey:
         return np.asarray(values, dtype=np.uint16)
     if values.dtype.kind == "b":
         return np.asarray(values, dtype=np.uint8) * np.uint8(255)
-    real = values.astype(np.float64)
-    finite = np.isfinite(real)
-    if not finite.any():
-        return np.zeros(values.shape, dtype=np.uint16)
-    low, high = float(real[finite].min()), float(real[finite].max())
-    spread = (np.where(finite, real, low) - low) * (65535.0 / (high - low) if high > low else 0.0)
-    return np.rint(spread).astype(np.uint16)
+    grey = np.zeros(values.shape, dtype=np.uint16)
+    rows = max(1, BLOCK_BYTES // max(1, values[0].nbytes))
+    starts = range(0, values.shape[0], rows)
+    finite = [block[np.isfinite(block)] for block in (values[row : row + rows] for row in starts)]
+    if not any(block.size for block in finite):
+        return grey
+    low = min(float(block.min()) for block in finite if block.size)
+    high = max(float(block.max()) for block in finite if block.size)
+    factor = 65535.0 / (high - low) if high > low else 0.0
+    for row in starts:
+        real = values[row : row + rows].astype(np.float64)
+        grey[row : row + rows] = np.rint((np.where(np.isfinite(real), real, low) - low) * factor)
+    return grey

@@ -33,7 +33,7 @@ from analysis.records import (
     XrayReduction,
 )
 
-ALGORITHM = 3
+ALGORITHM = 4
 """Raised whenever the same input would give other numbers: results of another version are not current."""
 
 Modality = Literal["xray", "sem", "afm"]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -18,24 +19,31 @@ from analysis.io.sem_tiff import (
     read_micrograph,
 )
 from analysis.io.sem_vendors import sidecar_path
-from analysis.records import SemReduction, SemRegion
+from analysis.pipeline.sem_map import sem_map
+from analysis.pipeline.sem_notes import relative_err, sem_notes, size_notes
+from analysis.records import ParticleSizes, SemReduction, SemRegion
 from analysis.sem.bar import bar_row
-from analysis.sem.distortion import common_distortion
+from analysis.sem.particles import particle_sizes
 from analysis.sem.region import Place, Scale, barred_region, measure_region
-from analysis.sem.tiles import Line, placed, region_size, tiles_along, tiles_over
+from analysis.sem.tiles import Line, placed, probed_periods, size_for, tiles_along, tiles_over
+from analysis.sem.tilt import Tilt
 
-CALIBRATED_ERR = 0.01
-NOMINAL_ERR = 0.05
-"""Assumed relative 1 sigma of a pixel size, as calibrated and as computed from a magnification."""
-
-DISAGREEMENT_TOLD = 0.02
 MIN_ROI_PX = 24
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Plan:
     places: list[Place]
-    bar_row: int
+    side_px: int
+    periods: npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Bar:
+    """First row of the information bar (the number of rows without one), and where that was learned."""
+
+    row: int
+    source: str
 
 
 def sem_inputs(block: SemBlock, *, folder: Path) -> list[Path]:
@@ -57,10 +65,9 @@ def check_sem(block: SemBlock, *, folder: Path) -> list[str]:
         f"pixel size {size.nm:.6g} nm from {size.source}; "
         f"field {cols * size.nm:.6g} x {rows * size.nm:.6g} nm",
         *(f"{source}: {nm:.6g} nm" + (" (used)" if used else "") for source, nm, used in size.audit),
-        *_size_notes(size),
+        *size_notes(size),
     ]
-    if header.bar_row is not None:
-        lines.append(f"information bar from row {header.bar_row} (metadata)")
+    lines.append(_bar_line(block, header))
     for roi in block.rois or ():
         _roi_place(roi, header, size, line=None)
     lines.append(f"{len(block.rois)} regions given" if block.rois else "regions tiled")
@@ -72,11 +79,14 @@ def reduce_sem(block: SemBlock, *, index: int, folder: Path) -> SemReduction:
     header = _header(block, folder)
     size = _pixel_size(block, header)
     image = read_micrograph(header.path)
-    plan = _plan(block, header, size, image)
-    scale = Scale(pixel_nm=size.nm, relative_err=relative_err(size))
-    above = image[: plan.bar_row]
-    regions = tuple(_region(above, place, scale) for place in plan.places)
-    return SemReduction(
+    bar = _bar(block, header, image)
+    above = image[: bar.row]
+    scale = scale_of(block, size)
+    plan = _plan(block, header, size, above)
+    white = float(above.max())
+    regions = tuple(_region(above, place, scale, white) for place in plan.places)
+    mapped = sem_map(block, above, scale=scale, side_px=plan.side_px, periods_px=plan.periods)
+    found = SemReduction(
         index=index,
         crystal=block.crystal,
         image_path=block.image,
@@ -84,18 +94,61 @@ def reduce_sem(block: SemBlock, *, index: int, folder: Path) -> SemReduction:
         pixel_size_nm=size.nm,
         pixel_size_source=size.source,
         pixel_size_audit=size.audit,
-        bar_row=plan.bar_row,
+        pixel_size_err=scale.relative_err,
+        bar_row=bar.row,
+        bar_source=bar.source,
         view=block.view or "",
         edge_nm=block.edge_nm,
         center_nm=block.center_nm,
+        tilt_deg=block.tilt_deg or 0.0,
+        tilt_axis_deg=block.tilt_axis_deg,
+        foot_nm=block.foot_nm,
         regions=regions,
-        notes=_notes(block, header, size, regions),
+        notes=(),
+        sizes=_sizes(block, above, regions, pixel_nm=size.nm),
     )
+    if mapped is not None:
+        found = replace(
+            found,
+            maps=mapped.maps,
+            map_grid=mapped.grid,
+            map_status=mapped.status,
+            map_size_nm=mapped.size_px * size.nm,
+        )
+    return replace(found, notes=sem_notes(block, header, size, found))
 
 
-def relative_err(size: ChosenSize) -> float:
-    """Relative 1 sigma of the pixel size: assumed, or the disagreement of the file's own statements."""
-    return max(NOMINAL_ERR if size.nominal else CALIBRATED_ERR, size.disagreement)
+def _sizes(
+    block: SemBlock, above: npt.NDArray[np.generic], regions: Sequence[SemRegion], *, pixel_nm: float
+) -> ParticleSizes | None:
+    """Sizes of the particles, where the regions show an array with resolved ones."""
+    periods = [region.a_sc_nm / pixel_nm for region in regions if region.status in ("ok", "few_periods")]
+    if not block.sizes or not periods:
+        return None
+    return particle_sizes(above, pixel_nm=pixel_nm, period_px=float(np.median(periods)))
+
+
+def scale_of(block: SemBlock, size: ChosenSize) -> Scale:
+    """Pixel size with its error, and how the surface is tilted."""
+    tilt = Tilt(angle_deg=block.tilt_deg, axis_deg=block.tilt_axis_deg) if block.tilt_deg else None
+    return Scale(pixel_nm=size.nm, relative_err=relative_err(size), tilt=tilt, foot_nm=block.foot_nm)
+
+
+def _bar(block: SemBlock, header: MicrographHeader, image: npt.NDArray[np.unsignedinteger]) -> _Bar:
+    if block.bar_row is not None:
+        return _Bar(row=min(block.bar_row, image.shape[0]), source="bar_row of the sample file")
+    if header.bar_row is not None:
+        return _Bar(row=header.bar_row, source="metadata")
+    row = bar_row(image)
+    return _Bar(row=row, source="found in the image" if row < image.shape[0] else "")
+
+
+def _bar_line(block: SemBlock, header: MicrographHeader) -> str:
+    if block.bar_row is not None:
+        return f"information bar from row {block.bar_row} (bar_row of the sample file)"
+    if header.bar_row is not None:
+        return f"information bar from row {header.bar_row} (metadata)"
+    return "information bar: not told by metadata, looked for in the image when it is reduced"
 
 
 def _header(block: SemBlock, folder: Path) -> MicrographHeader:
@@ -107,18 +160,22 @@ def _pixel_size(block: SemBlock, header: MicrographHeader) -> ChosenSize:
 
 
 def _plan(
-    block: SemBlock, header: MicrographHeader, size: ChosenSize, image: npt.NDArray[np.unsignedinteger]
+    block: SemBlock, header: MicrographHeader, size: ChosenSize, above: npt.NDArray[np.unsignedinteger]
 ) -> _Plan:
-    bar = header.bar_row if header.bar_row is not None else bar_row(image)
+    """Where regions lie: given, or tiled along the line; over the whole image without one, and on facets."""
     line = _line(block, size)
-    if block.rois:
-        return _Plan(places=[_roi_place(roi, header, size, line=line) for roi in block.rois], bar_row=bar)
-    above = image[:bar]
-    side = region_size(above)
     shape = (above.shape[0], above.shape[1])
-    if line is None:
-        return _Plan(places=tiles_over(shape=shape, size_px=side), bar_row=bar)
-    places = tiles_along(line, shape=shape, size_px=side)
+    periods = probed_periods(above)
+    side = size_for(periods, shape=shape)
+    if block.rois:
+        places = [_roi_place(roi, header, size, line=line) for roi in block.rois]
+    elif line is None or block.view == "side":
+        places = [
+            placed(at.label, row0=at.row0, col0=at.col0, size_px=side, line=line)
+            for at in tiles_over(shape=shape, size_px=side)
+        ]
+    else:
+        places = tiles_along(line, shape=shape, size_px=side)
     if not places:
         raise InputError(
             header.path,
@@ -128,7 +185,7 @@ def _plan(
             f"{shape[1] * size.nm:.6g} x {shape[0] * size.nm:.6g} nm",
             remedy="correct them or give rois",
         )
-    return _Plan(places=places, bar_row=bar)
+    return _Plan(places=places, side_px=side, periods=periods)
 
 
 def _line(block: SemBlock, size: ChosenSize) -> Line | None:
@@ -157,43 +214,11 @@ def _roi_place(roi: SemRoi, header: MicrographHeader, size: ChosenSize, *, line:
     return placed(roi.label, row0=row0, col0=col0, size_px=side, line=line)
 
 
-def _region(above: npt.NDArray[np.unsignedinteger], place: Place, scale: Scale) -> SemRegion:
+def _region(above: npt.NDArray[np.unsignedinteger], place: Place, scale: Scale, white: float) -> SemRegion:
     if place.row0 + place.size_px > above.shape[0]:
         return barred_region(place, scale=scale)
-    return measure_region(above, place, scale=scale)
+    return measure_region(above, place, scale=scale, white=white)
 
 
 def _of_pages(pages: int) -> str:
     return "" if pages == 1 else f", first of {pages} pages"
-
-
-def _size_notes(size: ChosenSize) -> list[str]:
-    notes = []
-    if size.nominal:
-        notes.append("the pixel size is nominal: computed from the magnification")
-    if size.disagreement > DISAGREEMENT_TOLD:
-        notes.append(f"the statements of the pixel size disagree by {100 * size.disagreement:.1f} %")
-    return notes
-
-
-def _notes(
-    block: SemBlock, header: MicrographHeader, size: ChosenSize, regions: tuple[SemRegion, ...]
-) -> tuple[str, ...]:
-    notes = _size_notes(size)
-    notes.append(
-        f"pixel-size error of {100 * relative_err(size):.2g} % assumed (1 sigma, common to all regions)"
-    )
-    if header.pages > 1:
-        notes.append(f"the first of {header.pages} pages was read")
-    seen = {"bottom": "the layer seen from below (mirrored)", "top": "the layer seen from above"}
-    if block.view in seen:
-        notes.append(seen[block.view])
-    if block.edge_nm is not None:
-        notes.append("s of a region is its centre's projection on edge to centre, s_err its windowed extent")
-    distortion = common_distortion(regions)
-    if distortion is not None and distortion.is_clear:
-        notes.append(distortion.sentence())
-    failed = sum(region.status in ("no_peak", "bar") for region in regions)
-    if failed:
-        notes.append(f"{failed} of {len(regions)} regions have no value")
-    return tuple(notes)

@@ -30,6 +30,7 @@ from analysis.sem.peaks import (
     threshold,
 )
 from analysis.sem.spectrum import HANN_STD, Spectrum, windowed
+from analysis.sem.tilt import Tilt
 
 Array = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.int64]
@@ -202,6 +203,14 @@ def relative_spread(region: npt.NDArray[np.generic], fit: LatticeFit, indices: I
     return float(np.hypot(uneven, (HANN_STD * gradient) ** 2))
 
 
+def on_the_surface(fit: LatticeFit, tilt: Tilt | None) -> LatticeFit:
+    """The basis as it is on a tilted surface, K = S k, with its covariance."""
+    if tilt is None:
+        return fit
+    both = np.kron(np.eye(2), tilt.shrink)
+    return LatticeFit(b=fit.b @ tilt.shrink, covariance=both @ fit.covariance @ both.T)
+
+
 def measured(
     region: npt.NDArray[np.generic], spectrum: Spectrum, basis: Array, peaks: Peaks
 ) -> Values | None:
@@ -211,6 +220,7 @@ def measured(
     if fit is None:
         return None
     spread = relative_spread(region, fit, indices)
+    fit = on_the_surface(fit, spectrum.tilt)
     geometry = labelled(reduced(fit.b))
     return Values(
         geometry=geometry,

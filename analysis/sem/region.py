@@ -8,10 +8,13 @@ import numpy as np
 import numpy.typing as npt
 
 from analysis.records import SemRegion
+from analysis.sem.annotations import without_annotations
 from analysis.sem.lattice import lattice_type
 from analysis.sem.measure import Values, find_basis, measured
 from analysis.sem.ring import LATTICE_PER_PLANE, Ring, first_ring
 from analysis.sem.spectrum import Spectrum, radial_average, spectrum_of, zoomed_ratio
+from analysis.sem.tilt import Tilt, height_of
+from analysis.units import UM_PER_NM
 
 Pixels = npt.NDArray[np.generic]
 
@@ -42,10 +45,12 @@ class Place:
 
 @dataclass(frozen=True, kw_only=True)
 class Scale:
-    """Pixel size in nm and its relative 1-sigma error."""
+    """Pixel size in nm and its relative 1-sigma error; the surface's tilt and the line of its foot in nm."""
 
     pixel_nm: float
     relative_err: float
+    tilt: Tilt | None = None
+    foot_nm: tuple[tuple[float, float], tuple[float, float]] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,10 +69,16 @@ class _Found:
     confidence: float = np.nan
 
 
-def measure_region(image: Pixels, place: Place, *, scale: Scale) -> SemRegion:
-    """The lattice in one square region of ``image`` (rows, cols), in nm and 1/nm, with its spectrum."""
-    region = image[place.row0 : place.row0 + place.size_px, place.col0 : place.col0 + place.size_px]
-    spectrum = spectrum_of(region)
+def measure_region(image: Pixels, place: Place, *, scale: Scale, white: float | None = None) -> SemRegion:
+    """The lattice in one square region of ``image`` (rows, cols), in nm and 1/nm, with its spectrum.
+
+    Drawings burned into the image, of its brightest grey ``white``, are filled in. On a tilted surface
+    lengths are those of the surface.
+    """
+    seen = image[place.row0 : place.row0 + place.size_px, place.col0 : place.col0 + place.size_px]
+    white = float(image.max()) if white is None else white
+    region, annotated = without_annotations(seen, white=white)
+    spectrum = spectrum_of(region, tilt=scale.tilt)
     found = _find(region, spectrum)
     k_max, samples = _shown(found.delta_k, spectrum)
     radial_k, radial_power = radial_average(spectrum)
@@ -80,6 +91,7 @@ def measure_region(image: Pixels, place: Place, *, scale: Scale) -> SemRegion:
         spectrum_k_max_per_nm=k_max / pixel,
         radial_k_per_nm=radial_k / pixel,
         radial_power=radial_power,
+        annotated_px=annotated,
     )
 
 
@@ -105,6 +117,7 @@ def _record(
     spectrum_k_max_per_nm: float,
     radial_k_per_nm: npt.NDArray[np.float64],
     radial_power: npt.NDArray[np.float64],
+    annotated_px: int = 0,
 ) -> SemRegion:
     pixel = scale.pixel_nm
     spacing = pixel / found.delta_k
@@ -136,7 +149,17 @@ def _record(
         spectrum_k_max_per_nm=spectrum_k_max_per_nm,
         radial_k_per_nm=radial_k_per_nm,
         radial_power=radial_power,
+        height_um=_height_um(place, scale),
+        annotated_px=annotated_px,
     )
+
+
+def _height_um(place: Place, scale: Scale) -> float:
+    if scale.foot_nm is None:
+        return np.nan
+    half = 0.5 * place.size_px
+    x, y = ((start + half) * scale.pixel_nm for start in (place.col0, place.row0))
+    return height_of(x, y, foot=scale.foot_nm, tilt=scale.tilt) * UM_PER_NM
 
 
 def _find(region: Pixels, spectrum: Spectrum) -> _Found:

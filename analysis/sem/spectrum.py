@@ -12,6 +12,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import fft
 
+from analysis.sem.tilt import Tilt
+
 Array = npt.NDArray[np.float64]
 Floats = npt.NDArray[np.float32]
 Complex = npt.NDArray[np.complex128]
@@ -41,8 +43,8 @@ class Spectrum:
     """Power of one windowed region of ``size`` px, zero frequency in the middle.
 
     ``windowed`` (size, size) is the levelled region times the window; ``ratio`` (m, m) the power divided by
-    its smooth background, with ``k`` (m,) the frequency of its rows and columns and ``radius`` (m, m) = |k|;
-    ``background_log`` are the polynomial's coefficients in ln |k|.
+    its smooth background, with ``k`` (m,) the frequency of its rows and columns and ``radius`` (m, m) = |k|
+    (on the surface, where it is tilted); ``background_log`` are the polynomial's coefficients in ln |k|.
     """
 
     size: int
@@ -51,6 +53,7 @@ class Spectrum:
     k: Array
     radius: Array
     background_log: Array
+    tilt: Tilt | None = None
 
     @property
     def k_min(self) -> float:
@@ -90,15 +93,18 @@ def windowed(region: npt.NDArray[np.generic]) -> Array:
     return np.asarray(levelled(region) * window[:, None] * window[None, :])
 
 
-def spectrum_of(region: npt.NDArray[np.generic]) -> Spectrum:
-    """Power spectrum of a square region (n, n), zero-padded, divided by a smooth log background."""
+def spectrum_of(region: npt.NDArray[np.generic], *, tilt: Tilt | None = None) -> Spectrum:
+    """Power spectrum of a square region (n, n), zero-padded, divided by a smooth log background.
+
+    With a ``tilt`` the lengths of frequencies are those on the tilted surface.
+    """
     size = region.shape[0]
     values = windowed(region)
     padded = fft.next_fast_len(PADDING * size)
     transform = fft.fftshift(fft.fft2(values, s=(padded, padded)))
     power = transform.real**2 + transform.imag**2
     k = fft.fftshift(fft.fftfreq(padded))
-    radius = np.hypot(k[:, None], k[None, :])
+    radius = _radius(k, tilt)
     log_background = _fit_background(power, radius, k_min=MIN_PERIODS / size)
     background = _background_power(radius, log_background, MIN_PERIODS / size)
     return Spectrum(
@@ -108,7 +114,17 @@ def spectrum_of(region: npt.NDArray[np.generic]) -> Spectrum:
         k=k,
         radius=radius,
         background_log=log_background,
+        tilt=tilt,
     )
+
+
+def _radius(k: Array, tilt: Tilt | None) -> Array:
+    """|k| (m, m) of the mesh of ``k`` (m,) as rows and columns."""
+    if tilt is None:
+        return np.asarray(np.hypot(k[:, None], k[None, :]))
+    s = tilt.shrink
+    kx, ky = k[None, :], k[:, None]
+    return np.asarray(np.hypot(s[0, 0] * kx + s[0, 1] * ky, s[1, 0] * kx + s[1, 1] * ky))
 
 
 def _fit_background(power: Array, radius: Array, *, k_min: float) -> Array:
@@ -170,9 +186,9 @@ def dft(values: Array, *, kx: npt.ArrayLike, ky: npt.ArrayLike) -> Complex:
 
 def zoomed_ratio(spectrum: Spectrum, *, k_max: float, samples: int) -> Floats:
     """Background-divided power (samples, samples) from -k_max; k = 0 stands at index samples // 2."""
-    axis = (np.arange(samples) - samples // 2) * (k_max / (samples // 2))
+    axis = np.asarray((np.arange(samples) - samples // 2) * (k_max / (samples // 2)), dtype=np.float64)
     power = np.abs(dft(spectrum.windowed, kx=axis, ky=axis)) ** 2
-    radius = np.hypot(axis[:, None], axis[None, :])
+    radius = _radius(axis, spectrum.tilt)
     return np.asarray(power / spectrum.background(radius), dtype=np.float32)
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import fft
 
+from analysis.sem.annotations import without_annotations
 from analysis.sem.measure import find_basis
 from analysis.sem.region import Place
 from analysis.sem.spectrum import HANN_STD, spectrum_of
@@ -69,25 +70,41 @@ def region_size(image: npt.NDArray[np.generic]) -> int:
 
     Without a lattice in any probe: the size of the smallest probes.
     """
-    limit = int(min(*image.shape, MAX_SIZE_PX))
-    periods: list[float] = []
-    for probe, rows, cols in PROBES:
-        if not periods:
-            periods = _periods(image, size_px=min(probe, limit), rows=rows, cols=cols)
-    if not periods:
+    return size_for(probed_periods(image), shape=(image.shape[0], image.shape[1]))
+
+
+def size_for(periods: Array, *, shape: tuple[int, int]) -> int:
+    """Side in px for the periods (n, 2) that :func:`probed_periods` found in an image of ``shape``."""
+    limit = int(min(*shape, MAX_SIZE_PX))
+    if not periods.size:
         return min(PROBES[0][0], limit)
-    wanted = round(WANTED_PERIODS * float(np.quantile(periods, 0.75)))
+    wanted = round(WANTED_PERIODS * float(np.quantile(periods[:, 1], 0.75)))
     return _even(min(max(wanted, MIN_SIZE_PX), limit), limit)
 
 
-def _periods(image: npt.NDArray[np.generic], *, size_px: int, rows: int, cols: int) -> list[float]:
-    """Largest period in px of each probe of ``size_px`` that shows a lattice; probes in rows x cols."""
+def probed_periods(image: npt.NDArray[np.generic]) -> Array:
+    """Smaller and larger period in px of the lattice in each probe that shows one, (n, 2)."""
+    limit = int(min(*image.shape, MAX_SIZE_PX))
+    periods: list[tuple[float, float]] = []
+    for probe, rows, cols in PROBES:
+        if not periods:
+            periods = _periods(image, size_px=min(probe, limit), rows=rows, cols=cols)
+    return np.array(periods).reshape(-1, 2)
+
+
+def _periods(
+    image: npt.NDArray[np.generic], *, size_px: int, rows: int, cols: int
+) -> list[tuple[float, float]]:
+    """Periods of each probe of ``size_px`` that shows a lattice; probes in rows x cols."""
     found = []
+    white = float(image.max())
     for row in np.unique(_spread(image.shape[0] - size_px, rows)):
         for col in np.unique(_spread(image.shape[1] - size_px, cols)):
-            basis, _, on_ring = find_basis(spectrum_of(image[row : row + size_px, col : col + size_px]))
+            region, _ = without_annotations(image[row : row + size_px, col : col + size_px], white=white)
+            basis, _, on_ring = find_basis(spectrum_of(region))
             if basis is not None and not on_ring:
-                found.append(1.0 / float(np.hypot(basis[:, 0], basis[:, 1]).min()))
+                each = 1.0 / np.hypot(basis[:, 0], basis[:, 1])
+                found.append((float(each.min()), float(each.max())))
     return found
 
 
