@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
 from flask import Flask, Response, abort, request
 
 from analysis.errors import TriptychError
+from analysis.io.tables import table_csv
 from analysis.records import Array, Result
 from app.library import library
 
@@ -81,17 +83,15 @@ def sem_radial_csv(sample_id: str, index: int, region: int) -> Response:
 
 
 def field_csv(sample_id: str, index: int) -> Response:
-    """Height, modulus and status of every pixel of a field."""
+    """Every pixel of one field, in the columns of afm_maps.csv."""
     result, field = _found(sample_id, "afm", index)
-    x, y = field.grid.positions_um()
-    row, col = np.indices(field.grid.shape)
-    columns = {
-        "row": row.ravel(), "col": col.ravel(), "x_um": x.ravel(), "y_um": y.ravel(),
-        "height_nm": field.height_nm.ravel(), "modulus_gpa": field.modulus_gpa.ravel(),
-        "status": field.status.ravel(),
-    }  # fmt: skip
-    notes = ["status: 0 ok, 1 outside, 2 edge, 3 clipped, 4 masked, 5 not finite"]
-    return csv_answer(result, field.crystal, "afm_field", columns, notes=notes)
+    alone = replace(result, afm=(field,))
+    name = f"{sample_id}_afm_maps_{index}.csv".replace('"', "")
+    return Response(
+        table_csv(alone, "afm_maps"),
+        mimetype="text/csv; charset=utf-8",
+        headers={"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-cache"},
+    )
 
 
 def csv_answer(

@@ -41,8 +41,9 @@
     if (!profile || profile.triptychLine || !profile.on) return;
     profile.triptychLine = true;
     profile.on("plotly_hover", (event) => {
-      const line = ((profile.layout || {}).meta || {}).line, at = event.points[0].pointNumber;
+      const line = ((profile.layout || {}).meta || {}).line, at = event.points[0].pointNumber, place = event.points[0].customdata;
       if (line && at < line.x.length) show(line.x[at], line.y[at]);
+      else if (place && place.length > 1) show(place[0], place[1]);
     });
     profile.on("plotly_unhover", hide);
   }

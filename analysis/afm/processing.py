@@ -23,8 +23,6 @@ Mask = npt.NDArray[np.bool_]
 Levelling = Literal["plane", "polynomial", "facet", "none"]
 RowAlignment = Literal["none", "median", "differences"]
 
-OUTLIERS_LEFT_OUT = "their pixels are left out"
-
 
 @dataclass(frozen=True, kw_only=True)
 class Corrections:
@@ -40,7 +38,7 @@ class Corrections:
 def without_scars(height_nm: Array) -> tuple[Array, Mask, str]:
     """The height with scars filled, where they were, and what was done."""
     scars = scar_pixels(height_nm)
-    return filled(height_nm, scars), scars, f"scars: {int(scars.sum())} pixels filled, {OUTLIERS_LEFT_OUT}"
+    return filled(height_nm, scars), scars, f"scars: {_filled_told(scars)}"
 
 
 def with_rows_aligned(
@@ -90,5 +88,8 @@ def without_outliers(height_nm: Array, populations: Sequence[Mask]) -> tuple[Arr
     found = np.zeros(height_nm.shape, dtype=np.bool_)
     for population in populations:
         found |= outlier_pixels(height_nm, population)
-    told = f"outliers beyond 3 standard deviations: {int(found.sum())} pixels filled, {OUTLIERS_LEFT_OUT}"
-    return filled(height_nm, found), found, told
+    return filled(height_nm, found), found, f"outliers beyond 3 standard deviations: {_filled_told(found)}"
+
+
+def _filled_told(found: Mask) -> str:
+    return f"{int(found.sum())} pixels filled and left out" if found.any() else "none found"

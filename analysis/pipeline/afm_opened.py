@@ -79,7 +79,7 @@ def contents_of(file: AfmFile) -> tuple[str, ...]:
     return (
         *(f"channel {channel.number}: {_described(channel)}" for channel in file.channels),
         *(
-            f"graph {graph.number} {graph.title!r}: {len(graph.curves)} curves"
+            f"graph {graph.number} {graph.title!r}: {_number_of(len(graph.curves), 'curve') or 'no curve'}"
             + "".join(f", {name!r} of {x.size} points" for name, x, _ in graph.curves[:MAX_CURVES_TOLD])
             for graph in file.graphs
         ),
@@ -204,13 +204,18 @@ def _described(channel: AfmChannel) -> str:
     rows, cols = channel.shape
     extras = [
         "mask" if channel.mask is not None else "",
-        f"{len(channel.lines)} lines" if len(channel.lines) else "",
-        f"{len(channel.points)} points" if len(channel.points) else "",
-        f"{len(channel.rectangles)} rectangles" if len(channel.rectangles) else "",
+        _number_of(len(channel.lines), "line"),
+        _number_of(len(channel.points), "point"),
+        _number_of(len(channel.rectangles), "rectangle"),
     ]
-    extras += [f"log of {len(channel.log)} entries"] if channel.log else []
+    extras += [_number_of(len(channel.log), "step") + " in its log"] if channel.log else []
     tail = "".join(f", {extra}" for extra in extras if extra)
     return f"{channel.name!r}, unit {channel.unit or 'not stated'}, {cols} x {rows} px{tail}"
+
+
+def _number_of(n: int, what: str) -> str:
+    """``1 line``, ``2 lines``, nothing for none."""
+    return "" if n == 0 else f"{n} {what}" if n == 1 else f"{n} {what}s"
 
 
 def _numbers(values: Ends) -> str:

@@ -33,12 +33,14 @@ def field_figure(
     selected: str = "",
     movable: bool = False,
     everywhere: bool = False,
+    colours: Sequence[str] = (),
 ) -> go.Figure:
     """Height or modulus as displayed, x right, y down in um from the field's top-left corner, 1:1.
 
     The modulus of pixels that do not count is left out (grey, with the reason) unless ``everywhere``.
     ``lines`` are (name, (x0, y0, x1, y1)) in um; ``selected`` names the one that is drawn strong, and,
-    if ``movable``, as the figure's first shape, which can be dragged.
+    if ``movable``, as the figure's first shape, which can be dragged. ``colours`` are those of lines that
+    are compared, used in turn.
     """
     grid, values, s, status = _cells(field, quantity)
     hidden = quantity == "modulus" and not everywhere
@@ -56,8 +58,9 @@ def field_figure(
     if hidden:
         figure.add_traces([excluded_trace(grid, status), reasons_trace(grid, status)])
         figure.data = figure.data[-2:] + figure.data[:-2]
-    for name, ends in lines:
-        figure.add_traces(line_traces(name, ends, strong=name == selected))
+    for number, (name, ends) in enumerate(lines):
+        colour = colours[number % len(colours)] if colours else CURSOR if name == selected else LINE
+        figure.add_traces(line_traces(name, ends, colour=colour, strong=bool(colours) or name == selected))
         if movable and name == selected:
             figure.layout.shapes = (movable_line(ends), *figure.layout.shapes)
     return figure.update_layout(
@@ -130,10 +133,9 @@ def reasons_trace(grid: PixelGrid, status: npt.NDArray[np.uint8]) -> go.Heatmap:
     )
 
 
-def line_traces(name: str, ends: Ends, *, strong: bool) -> list[go.Scatter]:
+def line_traces(name: str, ends: Ends, *, colour: str, strong: bool) -> list[go.Scatter]:
     """A line from its start (dot) to its end, named; a strong one stands out from the others."""
     x0, y0, x1, y1 = ends
-    colour = CURSOR if strong else LINE
     width = 2.5 if strong else 1.4
     return [
         go.Scatter(

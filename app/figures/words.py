@@ -66,7 +66,7 @@ STATUS_TEXT = {
     "outside": "outside the crystal",
     "edge": "steep facet at the edge",
     "clipped": "clipped by the instrument",
-    "masked": "masked",
+    "masked": "masked, or its height was filled in",
     "not_finite": "not a number",
 }
 

@@ -2,35 +2,50 @@
 
 from __future__ import annotations
 
-from dash import html
+import re
+
 from dash.development.base_component import Component
 
-from analysis.records import AfmReduction, Measured
+from analysis.records import AfmReduction
 from app.figures.numbers import value_text
-from app.figures.words import STATUS_TEXT, unit_text
+from app.figures.words import STATUS_TEXT
+from app.pages import parts
 from app.pages.instrument import facts, listed
 
-NAMES = {
-    "modulus_mean": "E, mean",
-    "modulus_std": "E, std (ddof = 0)",
-    "modulus_median": "E, median",
-    "modulus_mad": "E, MAD (unscaled)",
-    "modulus_p05": "E, 5th percentile",
-    "modulus_p95": "E, 95th percentile",
-    "height_mean": "h, mean",
-    "height_std": "h, std (ddof = 0)",
-    "height_median": "h, median",
-    "height_mad": "h, MAD (unscaled)",
-}
+ROWS = (
+    ("mean ± error", lambda part: value_text(part.mean, part.sem, "")),
+    ("std (ddof = 0)", lambda part: value_text(part.std, None, "")),
+    ("median", lambda part: value_text(part.median, None, "")),
+    ("MAD (unscaled)", lambda part: value_text(part.mad, None, "")),
+    ("1–99 %", lambda part: _range(part.p01, part.p99)),
+    ("5–95 %", lambda part: _range(part.p05, part.p95)),
+    ("25–75 %", lambda part: _range(part.p25, part.p75)),
+)
+FIT_ROWS = (
+    ("log-normal: median", lambda part: value_text(part.lognormal_median, None, "")),
+    ("log-normal: σ of ln E", lambda part: value_text(part.lognormal_sigma, None, "")),
+    ("log-normal: off by (KS)", lambda part: value_text(part.lognormal_distance, None, "")),
+)
 
 
-def panels(field: AfmReduction) -> list[Component]:
+def panels(sample_id: str, field: AfmReduction) -> list[Component]:
     """The panels of facts about one field."""
     return [
-        facts("Statistics", ("", "value", "spread, pixels"), statistics_rows(field), testid="afm-statistics"),
-        facts("Pixels left out", ("", "n", "why"), excluded_rows(field), testid="afm-excluded"),
+        listed(
+            "Steps, in order",
+            [_minus(step) for step in field.steps],
+            nothing="The height is as it was read.",
+            ordered=True,
+        ),
+        facts(
+            "Pixels left out",
+            ("", "n", "why"),
+            excluded_rows(field),
+            testid="afm-excluded",
+            actions=[parts.csv_link(sample_id, "afm_summary")],
+        ),
         facts("What E rests on", ("", ""), metadata_rows(field), testid="afm-metadata"),
-        listed("Steps taken on the height", field.steps, nothing="The height is as it was read."),
+        listed("In the file", field.contents, nothing="Only the channels that are shown."),
         listed(
             "Notes",
             ["AFM sees the top of the crystal; X-rays average through its thickness.", *field.notes],
@@ -39,31 +54,50 @@ def panels(field: AfmReduction) -> list[Component]:
     ]
 
 
-def statistics_rows(field: AfmReduction) -> list[tuple[str, Component, str]]:
-    """Name, value with its standard error, and spread and number of pixels of every statistic."""
+def part_tables(field: AfmReduction) -> list[Component]:
+    """Two tables, of E and of h: a column a part of the field, a row a number."""
+    titles = (("modulus", "E (GPa)", (*ROWS, *FIT_ROWS)), ("height", "h (nm)", ROWS))
     return [
-        (NAMES.get(name, name), html.Span(_value(one), className="nowrap"), _spread(one))
-        for name, one in field.statistics.items()
+        facts(
+            title,
+            ("", *(part.part for part in found)),
+            [
+                ("pixels", *(_count(part.n) for part in found)),
+                *((name, *(text(part) for part in found)) for name, text in rows),
+            ],
+            testid=f"afm-statistics-{quantity}",
+        )
+        for quantity, title, rows in titles
+        if (found := [part for part in field.parts if part.quantity == quantity])
     ]
 
 
-def _value(one: Measured) -> str:
-    return value_text(one.value, one.err, one.unit)
+def _minus(sentence: str) -> str:
+    """A sentence with the minus sign of print before its numbers."""
+    return re.sub(r"(?<=\s)-(?=\d)", "−", sentence)
 
 
-def _spread(one: Measured) -> str:
-    words = [] if one.std is None else [f"std {one.std:.3g} {unit_text(one.unit)}"]
-    return ", ".join(words + ([] if one.n is None else [f"n = {one.n}"]))
+def _range(low: float, high: float) -> str:
+    return f"{value_text(low, None, '')} to {value_text(high, None, '')}"
+
+
+def _count(n: int) -> str:
+    return f"{n:,}".replace(",", "\u202f")
 
 
 def excluded_rows(field: AfmReduction) -> list[tuple[str, str, str]]:
     """Reason, number of pixels and share of the field of everything that does not count."""
     total = field.status.size
     return [
-        (name.replace("_", " "), f"{count}", f"{STATUS_TEXT.get(name, name)} ({100 * count / total:.1f} %)")
+        (name.replace("_", " "), f"{count}", f"{STATUS_TEXT.get(name, name)} ({_share(count / total)})")
         for name, count in field.excluded.items()
         if count
     ]
+
+
+def _share(share: float) -> str:
+    """A share in %, never rounded to nothing."""
+    return f"{100 * share:.1f} %" if share >= 0.0005 else "under 0.1 %"
 
 
 def metadata_rows(field: AfmReduction) -> list[tuple[str, str]]:
@@ -77,19 +111,3 @@ def metadata_rows(field: AfmReduction) -> list[tuple[str, str]]:
         ("file", field.file_path),
         ("field", f"{cols} × {rows} px, {cols * dx:.3f} × {rows * dy:.3f} µm"),
     ]
-
-
-def modulus_words(field: AfmReduction) -> Component:
-    """Mean, spread, median and MAD of E in one line, with what they rest on."""
-    found = field.statistics
-    words = [
-        html.Div([html.Span(NAMES[name]), " ", html.B(value_text(found[name].value, found[name].err, "GPa"))])
-        for name in ("modulus_mean", "modulus_std", "modulus_median", "modulus_mad")
-        if name in found
-    ]
-    rests = ", ".join(f"{name} {value}" for name, value in field.metadata.items())
-    return html.Div(
-        [*words, html.Div([html.Span("with"), " ", rests]) if rests else None],
-        className="value-line",
-        **{"data-testid": "modulus-words"},
-    )

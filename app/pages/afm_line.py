@@ -16,13 +16,19 @@ from flask import Flask, Response, abort, request
 from analysis.afm.lines import Convention, line_profile, line_samples, values_along
 from analysis.errors import TriptychError
 from analysis.records import AFM_STATUS, AfmLine, AfmReduction
+from app.figures.afm_lines import AXES
 from app.library import library
-from app.pages.instrument import whole
+from app.pages.instrument import choice, whole
 from app.routes_instruments import csv_answer
 
 CONVENTION_TEXT = (("exact", "exact"), ("gwyddion", "Gwyddion"))
 SOURCE_TEXT = {"gwy": "saved in the .gwy", "config": "from sample.toml", "drawn": "drawn"}
+HOW_MANY = (("one", "this line"), ("all", "all lines"))
+VIEW = ("l", "d", "cv", "t", "ev", "lm", "lx")
+"""Names of what an address says of the lines."""
+
 MAX_DRAWN = 8
+MAX_COMPARED = 12
 MAX_THICKNESS = 64
 SHORTEST_PX = 1.0
 
@@ -43,6 +49,8 @@ class Seen:
     key: str
     convention: Convention
     thickness_px: int
+    compares: bool = False
+    axis: str = "distance"
 
     @classmethod
     def of(cls, field: AfmReduction, view: dict[str, str]) -> Seen:
@@ -60,6 +68,8 @@ class Seen:
             key=key,
             convention="gwyddion" if convention == "gwyddion" else "exact",
             thickness_px=whole(view.get("t"), least=1, most=MAX_THICKNESS) if view.get("t") else first,
+            compares=view.get("lm") == "all",
+            axis=choice(view.get("lx"), AXES if field.coordinate is not None else AXES[:1]),
         )
 
     @property
@@ -83,26 +93,28 @@ class Seen:
         drawn = [(drawn_name(number), f"{drawn_name(number)}, drawn") for number in range(len(self.drawn))]
         return saved + drawn or [("", "none")]
 
-    def profile(self) -> AfmLine | None:
-        """Height, modulus, s and depth along the line."""
-        ends = dict(self.lines).get(self.key)
-        if ends is None:
-            return None
-        source = (
-            "drawn" if self.is_drawn else next(one.source for one in self.field.lines if one.name == self.key)
-        )
-        return measured_along(
-            self.field,
-            ends,
-            name=self.key,
-            source=source,
-            convention=self.convention,
-            thickness_px=self.thickness_px,
-        )
+    def profiles(self) -> list[AfmLine]:
+        """Height, modulus, s and depth along the chosen line, or along all of them."""
+        found = self.lines[:MAX_COMPARED] if self.compares else self.lines
+        return [
+            measured_along(
+                self.field,
+                ends,
+                name=name,
+                source=self._source(name),
+                convention=self.convention,
+                thickness_px=self.thickness_px,
+            )
+            for name, ends in found
+            if self.compares or name == self.key
+        ]
 
-    def counted(self) -> npt.NDArray[np.bool_] | None:
-        """Whether most of what a point of the line averages are pixels that count."""
-        ends = dict(self.lines).get(self.key)
+    def _source(self, name: str) -> str:
+        return next((line.source for line in self.field.lines if line.name == name), "drawn")
+
+    def counted(self, name: str) -> npt.NDArray[np.bool_] | None:
+        """Whether most of what a point of a line averages are pixels that count."""
+        ends = dict(self.lines).get(name)
         if ends is None:
             return None
         samples = line_samples(
@@ -114,6 +126,7 @@ class Seen:
     def address(self, sample_id: str) -> str:
         """Where the line's CSV is."""
         query = {"l": self.key, "cv": self.convention, "t": self.thickness_px, "d": as_text(self.drawn)}
+        query |= {"lm": "all"} if self.compares else {}
         return f"/csv/{sample_id}/afm/{self.field.index}/line.csv?{urlencode(query)}"
 
 
@@ -235,7 +248,7 @@ def _added(field: AfmReduction, drawn: str | None, ends: tuple[float, ...]) -> t
 
 
 def line_csv(sample_id: str, index: int) -> Response:
-    """One line of a field as CSV; the query says which and how it is sampled."""
+    """One line of a field, or all of them, as CSV; the query says which and how they are sampled."""
     try:
         result = library().result(sample_id)
     except TriptychError as error:
@@ -243,19 +256,22 @@ def line_csv(sample_id: str, index: int) -> Response:
     if index >= len(result.afm):
         abort(404)
     field = result.afm[index]
-    line = Seen.of(field, request.args.to_dict()).profile()
-    if line is None:
+    seen = Seen.of(field, request.args.to_dict())
+    lines = seen.profiles()
+    if not lines:
         abort(404, "There is no line of that name.")
-    n = line.distance_um.size
-    columns = {
-        "file": np.full(n, field.file_path), "line": np.full(n, line.name), "source": np.full(n, line.source),
-        "convention": np.full(n, line.convention), "thickness_px": np.full(n, line.thickness_px),
-        "distance_um": line.distance_um, "x_um": line.x_um, "y_um": line.y_um, "height_nm": line.height_nm,
-        "modulus_gpa": line.modulus_gpa, "s": line.s, "depth_um": line.depth_um,
-    }  # fmt: skip
-    ends = ", ".join(f"{end:g}" for end in line.ends_um)
-    notes = [
-        f"ends x0, y0, x1, y1 in um from the top-left corner: {ends}",
-        f"thickness: {line.thickness_nm:.4g} nm",
+    columns: dict[str, npt.ArrayLike] = {
+        "file": np.full(sum(one.distance_um.size for one in lines), field.file_path)
+    }
+    for name in ("name", "source", "convention", "thickness_px"):
+        column = [np.full(one.distance_um.size, getattr(one, name)) for one in lines]
+        columns["line" if name == "name" else name] = np.concatenate(column)
+    for name in ("distance_um", "x_um", "y_um", "height_nm", "modulus_gpa", "s", "depth_um"):
+        columns[name] = np.concatenate([getattr(one, name) for one in lines])
+    notes = ["ends x0, y0, x1, y1 in um from the top-left corner"]
+    notes += [
+        f"{one.name}: {', '.join(f'{end:g}' for end in one.ends_um)}; thickness {one.thickness_nm:.4g} nm"
+        for one in lines
     ]
-    return csv_answer(result, field.crystal, f"line_{line.name.replace(' ', '_')}", columns, notes=notes)
+    shown = "lines" if seen.compares else f"line_{lines[0].name.replace(' ', '_')}"
+    return csv_answer(result, field.crystal, shown, columns, notes=notes)

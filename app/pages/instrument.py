@@ -157,7 +157,14 @@ def file_link(address: str, name: str, *, text: str, testid: str, link_id: str |
     )
 
 
-def facts(title: str, headings: Sequence[str], rows: Sequence[Fact], *, testid: str = "") -> Component:
+def facts(
+    title: str,
+    headings: Sequence[str],
+    rows: Sequence[Fact],
+    *,
+    testid: str = "",
+    actions: Sequence[Component] = (),
+) -> Component:
     """A small table with a heading: what is known, and from where."""
     table = html.Table(
         [
@@ -171,13 +178,20 @@ def facts(title: str, headings: Sequence[str], rows: Sequence[Fact], *, testid: 
         ],
         className="facts",
     )
-    return parts.panel(title, html.Div(table, className="facts-box"), testid=testid, class_name="facts-panel")
+    return parts.panel(
+        title,
+        html.Div(table, className="facts-box"),
+        actions=actions,
+        testid=testid,
+        class_name="facts-panel",
+    )
 
 
-def listed(title: str, sentences: Sequence[str], *, nothing: str) -> Component:
-    """A panel of sentences."""
+def listed(title: str, sentences: Sequence[str], *, nothing: str, ordered: bool = False) -> Component:
+    """A panel of sentences, numbered where their order matters."""
+    kind = html.Ol if ordered else html.Ul
     body: Component = (
-        html.Ul([html.Li(printed(sentence)) for sentence in sentences], className="sentences")
+        kind([html.Li(printed(sentence)) for sentence in sentences], className="sentences")
         if sentences
         else html.P(nothing, className="caption")
     )

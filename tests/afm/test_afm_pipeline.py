@@ -199,7 +199,7 @@ def test_check_tells_channels_units_lines_and_graphs(real_data: Path) -> None:
     report = "\n".join(
         check_afm(AfmBlock(file="gwy/profile-interpolation.gwy", mask="none"), folder=real_data)
     )
-    for words in ("'Height', unit m, 8 x 6 px, 1 lines", "line 1 (gwy)", "'Round, natural'", "no modulus"):
+    for words in ("'Height', unit m, 8 x 6 px, 1 line", "line 1 (gwy)", "'Round, natural'", "no modulus"):
         assert words in report
 
 
@@ -336,7 +336,7 @@ def test_contents_tell_what_else_the_file_holds(tmp_path: Path) -> None:
     )
     found = reduced(tmp_path, mask="none")
     assert found.contents == (
-        "channel 3: 'E', unit Pa, 40 x 30 px, 1 lines, 1 points, log of 1 entries",
+        "channel 3: 'E', unit Pa, 40 x 30 px, 1 line, 1 point, 1 step in its log",
         "volume data 0 'Force volume', 4 x 4 x 4, not used",
         "spectra 2 'F-d', 3 curves, not used",
     )
@@ -350,7 +350,7 @@ def test_contents_tell_what_else_the_file_holds(tmp_path: Path) -> None:
         (
             "profile-interpolation.gwy",
             (
-                "1 lines",
+                "1 line",
                 "'Key interpolation, high resolution' of 48 points",
                 "graph 4",
             ),

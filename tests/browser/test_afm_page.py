@@ -86,4 +86,25 @@ def test_thickness_in_pixels_is_told_in_nm(open_visitor: OpenVisitor) -> None:
     thickness.fill("7")
     thickness.press("Enter")
     wait_for_view(page, "t", "7")
-    expect(page.get_by_test_id("line-words")).to_contain_text("= 1400 nm")
+    expect(page.get_by_test_id("line-words")).to_contain_text("1400 nm thick")
+
+
+def test_lines_are_compared_against_s_and_the_link_keeps_it(open_visitor: OpenVisitor) -> None:
+    one = open_visitor()
+    page = one.visit("/s/dif/afm?d=2-3-10-9")
+    page.get_by_text("all lines", exact=True).click()
+    expect(page.get_by_test_id("line-words")).to_have_text("3 lines")
+    page.get_by_role("group", name="Axis of the profile").get_by_text("s", exact=True).click()
+    page.get_by_text("slope", exact=True).click()
+    for name, value in (("rq", "slope"), ("lm", "all"), ("lx", "s")):
+        wait_for_view(page, name, value)
+    again = one.visit(page.url.removeprefix(one.site))
+    expect(again.get_by_test_id("line-words")).to_have_text("3 lines")
+    title = again.evaluate(
+        "() => (document.querySelector('#afm-profile .js-plotly-plot')"
+        " || document.querySelector('#afm-profile.js-plotly-plot')).layout.xaxis.title.text"
+    )
+    assert title.startswith("s, 0 at the edge")
+    with page.expect_download() as started:
+        again.get_by_test_id("csv-line").click()
+    assert "D1" in started.value.path().read_text(encoding="utf-8")
