@@ -20,7 +20,7 @@ from analysis.pipeline.xray_stream import batches_of, stream
 from analysis.records import XrayReduction
 from analysis.xray.beam_center import beam_of_scan
 from analysis.xray.frame_kernels import OK, STATUS
-from analysis.xray.geometry import flipped, pixel_directions
+from analysis.xray.geometry import flipped
 from analysis.xray.maps import (
     FIT_NAMES,
     average_pattern,
@@ -50,17 +50,16 @@ def reduce_xray(
     region = region_of(scan)
     geometry = flipped(scan.geometry, block.detector_flip)
     origin = region_origin(region, scan.series.shape)
-    directions = pixel_directions(geometry, origin=origin, shape=region.shape)
     with FrameReader(scan.series, region) as reader:
-        prepared = setup_of(scan, reader, region, geometry, directions, origin, folder)
+        prepared = setup_of(scan, reader, region, geometry, origin, folder)
         setup = prepared.setup
         store = PatternStore(scratch, (*scan.grid.shape, *region.shape))
         batches = batches_of(scan.numbers)
         streamed = stream(reader, setup, batches, store, workers=workers, progress=progress)
-    rows, rings = streamed.rows, streamed.rings
+    rows, rings, size = streamed.rows, streamed.rings, nanocrystal_size_nm
     gained = second_chance(rows, scan.grid.shape, streamed.pattern, setup)
     patterns = store.assemble(len(batches))
-    points = point_maps(rows, rings, setup, shape=scan.grid.shape, nanocrystal_size_nm=nanocrystal_size_nm)
+    points = point_maps(rows, rings, setup, shape=scan.grid.shape, nanocrystal_size_nm=size)
     average = average_pattern(streamed.total, streamed.summed, setup)
     profile, profile_err = _average_radial(rows, rings, setup)
     missing = rows[:, STATUS].reshape(scan.grid.shape) == FRAME_MISSING
@@ -89,7 +88,7 @@ def reduce_xray(
         notes=(
             *prepared.notes,
             center_note(beam, geometry, block.detector_flip),
-            *_closing_notes(scan, streamed.summed, gained, missing, nanocrystal_size_nm),
+            *_closing_notes(scan, streamed.summed, gained, missing, size),
             order_line(scan, points.maps["intensity"].values),
         ),
         patterns=patterns,

@@ -12,7 +12,7 @@ from analysis.pipeline.xray_scan import Scan
 from analysis.pipeline.xray_setup import region_of, region_origin, setup_of
 from analysis.records import BeamCenter, DetectorGeometry
 from analysis.xray.beam_center import NearPeaks, beam_from_pairs, chosen_frames, near_peaks_of
-from analysis.xray.geometry import flipped, pixel_directions
+from analysis.xray.geometry import flipped
 from analysis.xray.reduction import reduce_batch
 
 SAMPLED_FRAMES, AT_ONCE = 160, 16
@@ -62,10 +62,9 @@ def _beam_of_sample(scan: Scan, *, folder: Path) -> BeamCenter | None:
     region = region_of(scan)
     origin = region_origin(region, scan.series.shape)
     geometry = flipped(scan.geometry, scan.block.detector_flip)
-    directions = pixel_directions(geometry, origin=origin, shape=region.shape)
     pairs: list[NearPeaks] = []
     with FrameReader(scan.series, region) as reader:
-        setup = setup_of(scan, reader, region, geometry, directions, origin, folder).setup
+        setup = setup_of(scan, reader, region, geometry, origin, folder).setup
         there = np.intersect1d(reader.numbers(), scan.numbers)
         some = there[np.unique(np.linspace(0, there.size - 1, SAMPLED_FRAMES).astype(np.int64))]
         for first in range(0, some.size, AT_ONCE):

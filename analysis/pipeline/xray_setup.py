@@ -14,7 +14,7 @@ from analysis.io.frames import FrameReader, Region
 from analysis.pipeline.xray_scan import Scan
 from analysis.records import Bytes, DetectorGeometry
 from analysis.xray.background import smooth_background
-from analysis.xray.geometry import PixelDirections, direct_beam_px, saxs_region
+from analysis.xray.geometry import direct_beam_px, pixel_directions, saxs_region
 from analysis.xray.setup import ScanSetup, scan_setup
 from analysis.xray.verdicts import COUNTED, UNFIT, judge_pixels
 
@@ -62,12 +62,12 @@ def setup_of(
     reader: FrameReader,
     region: Region,
     geometry: DetectorGeometry,
-    directions: PixelDirections,
     origin: tuple[int, int],
     folder: Path,
 ) -> Prepared:
     """Pixels that count, background and limits of a scan, and notes about them."""
     block, metadata = scan.block, scan.series.metadata
+    directions = pixel_directions(geometry, origin=origin, shape=region.shape)
     filled = metadata.masked_value
     beam_px = beam_in_region(geometry, origin)
     sample = _sample(reader, scan.numbers)
