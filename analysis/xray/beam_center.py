@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from analysis.records import BeamCenter, DetectorGeometry
-from analysis.xray.frame_kernels import OK, PARAMETERS, STATUS
+from analysis.xray.frame_kernels import AMBIGUOUS, OK, PARAMETERS, STATUS
 from analysis.xray.geometry import PixelDirections, direct_beam_px, pixel_directions
 from analysis.xray.pair_kernels import N_ALL, N_PEAKS, information, near_peaks
 from analysis.xray.setup import ScanSetup
@@ -46,8 +46,14 @@ class NearPeaks:
 
 
 def chosen_frames(rows: Array, most: int = MOST_FRAMES) -> npt.NDArray[np.int64]:
-    """Indices of at most ``most`` points with a lattice, evenly over ``rows`` (points, ROW_LENGTH)."""
-    good = np.flatnonzero(rows[:, STATUS] == OK)
+    """Indices of at most ``most`` points with fitted peaks, evenly over ``rows`` (points, ROW_LENGTH).
+
+    A beam taken to be elsewhere splits each pair, which may look like two lattices: those count as well.
+    """
+    fitted = np.isin(rows[:, STATUS], (OK, AMBIGUOUS)) & np.isfinite(
+        rows[:, PARAMETERS : PARAMETERS + N_PEAKS]
+    ).all(axis=1)
+    good = np.flatnonzero(fitted)
     return good[np.unique(np.linspace(0, good.size - 1, min(most, good.size)).astype(np.int64))]
 
 
