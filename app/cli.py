@@ -99,7 +99,10 @@ def check(sample: Path, plot: Path | None) -> None:
 @click.option("--out", type=SOME_PATH, help="Folder of the results (default: results/ beside the sample).")
 @click.option("--only", callback=main_modalities, help="Modalities to reduce: xray,sem,afm.")
 @click.option("--workers", type=click.IntRange(1, 256), default=CORES, show_default=True, help="Threads.")
-@click.option("--scheduler", help="Address of a Dask scheduler.")
+@click.option(
+    "--scheduler",
+    help="Address of a Dask scheduler (HOST:PORT on this machine, or tls://...) to run on instead.",
+)
 @click.option("--force", is_flag=True, help="Reduce even what is current.")
 @click.option("--hash", "with_hash", is_flag=True, help="Keep and compare SHA-256 of every input.")
 def reduce(
@@ -112,8 +115,6 @@ def reduce(
     with_hash: bool,
 ) -> None:
     """Reduce samples from raw files to one result each."""
-    if scheduler is not None:
-        raise NotServedError("--scheduler is not served by this version: use --workers")
     for sample in samples:
         with progress_bar(sample.name) as show:
             outcome = reduce_sample(
@@ -121,6 +122,7 @@ def reduce(
                 out=out,
                 only=only,
                 workers=workers,
+                scheduler=scheduler,
                 force=force,
                 with_hash=with_hash,
                 progress=show,

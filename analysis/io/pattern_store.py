@@ -12,18 +12,19 @@ from pathlib import Path
 from typing import Any
 
 import h5py
-import hdf5plugin
 import numpy as np
 import numpy.typing as npt
 
 from analysis.errors import InputError
 from analysis.io.hdf5_safety import open_audited
+from analysis.io.pattern_packing import packed, storage, unpacked
 from analysis.records import PatternStack
 from analysis.xray.frame_pass import PassBatch
 from analysis.xray.reduction import Batch
 
 STACK_NAME = "patterns.h5"
 DATASET = "patterns"
+PACKED = "packed"
 PASSES = "passes"
 _ARRAYS = ("rows", "rings", "total")
 
@@ -34,6 +35,7 @@ class PatternStore:
     def __init__(self, folder: Path, shape: tuple[int, int, int, int]) -> None:
         self.folder = folder
         self.shape = shape
+        self._last: tuple[int, list[tuple[bytes, int]]] = (-1, [])
         folder.mkdir(parents=True, exist_ok=True)
 
     def path(self, number: int) -> Path:
@@ -49,12 +51,9 @@ class PatternStore:
                 file[name] = getattr(batch, name)
             file["summed"] = batch.summed
             _put_passes(file, batch.passes)
-            file.create_dataset(
-                DATASET,
-                data=batch.patterns,
-                chunks=(1, *batch.patterns.shape[1:]),
-                **hdf5plugin.Bitshuffle(cname="lz4"),
-            )
+            file[f"{PACKED}/data"] = np.frombuffer(b"".join(batch.patterns), dtype=np.uint8)
+            file[f"{PACKED}/ends"] = np.cumsum([len(chunk) for chunk in batch.patterns], dtype=np.int64)
+            file[f"{PACKED}/item_bytes"] = np.array(batch.item_bytes, dtype=np.int64)
         _flush(part)
         part.replace(target)
         _flush(self.folder)
@@ -67,14 +66,13 @@ class PatternStore:
         try:
             with open_audited(path, alone=True) as file:
                 arrays = {name: np.asarray(file[name][()]) for name in _ARRAYS}
-                summed, count = int(file["summed"][()]), file[DATASET].shape
+                summed, count = int(file["summed"][()]), file[PACKED]["ends"].size
                 made = {name: _pass_of(file[PASSES][name]) for name in passes}
         except (InputError, OSError, KeyError, RuntimeError, ValueError):
             return None
-        if count != (points, *self.shape[2:]) or arrays["rows"].shape[0] != points:
+        if count != points or arrays["rows"].shape[0] != points:
             return None
-        nothing = np.empty((0, 0, 0), dtype=np.uint32)
-        return Batch(patterns=nothing, summed=summed, passes=made, **arrays)
+        return Batch(patterns=(), item_bytes=(), summed=summed, passes=made, **arrays)
 
     def stored(self, number: int, name: str) -> dict[str, npt.NDArray[Any]]:
         """What pass ``name`` left on the disk of one batch."""
@@ -85,30 +83,44 @@ class PatternStore:
         """Copy the packed patterns of all batches, in scan order, into one stack."""
         target = self.folder / STACK_NAME
         part = target.with_suffix(".part")
-        _, cols, height, width = self.shape
+        shape = self.shape[2:]
+        item_bytes = max(int(self._widths(number).max()) for number in range(batches))
         with h5py.File(part, "w", locking=False) as file:
             stack = file.create_dataset(
-                DATASET,
-                shape=self.shape,
-                dtype=np.uint32,
-                chunks=(1, 1, height, width),
-                **hdf5plugin.Bitshuffle(cname="lz4"),
+                DATASET, shape=self.shape, chunks=(1, 1, *shape), **storage(shape, item_bytes)
             )
             point = 0
             for number in range(batches):
-                with open_audited(self.path(number), alone=True) as source:
-                    packed = source[DATASET]
-                    for place in range(packed.shape[0]):
-                        mask, raw = packed.id.read_direct_chunk((place, 0, 0))
-                        stack.id.write_direct_chunk((*divmod(point, cols), 0, 0), raw, filter_mask=mask)
-                        point += 1
+                for chunk, width in self._chunks(number):
+                    if width != item_bytes:
+                        wider = unpacked(chunk, width, shape=shape).astype(f"<u{item_bytes}")
+                        chunk = packed(wider[None])[0]
+                    stack.id.write_direct_chunk((*divmod(point, self.shape[1]), 0, 0), chunk)
+                    point += 1
         part.replace(target)
         return PatternStack(path=str(target), dataset=DATASET, shape=self.shape)
 
     def pattern(self, number: int, place: int) -> npt.NDArray[np.uint32]:
         """Counts (h, w) of one point, by its batch and place in it."""
+        if self._last[0] != number:
+            self._last = (number, self._chunks(number))
+        return unpacked(*self._last[1][place], shape=self.shape[2:])
+
+    def _widths(self, number: int) -> npt.NDArray[np.int64]:
         with open_audited(self.path(number), alone=True) as file:
-            return np.asarray(file[DATASET][place], dtype=np.uint32)
+            return np.asarray(file[PACKED]["item_bytes"][()])
+
+    def _chunks(self, number: int) -> list[tuple[bytes, int]]:
+        """Packed patterns of a batch and their bytes a count."""
+        with open_audited(self.path(number), alone=True) as file:
+            group = file[PACKED]
+            ends, widths = group["ends"][()], group["item_bytes"][()]
+            data = group["data"][()].tobytes()
+        starts = [0, *(int(end) for end in ends[:-1])]
+        return [
+            (data[start : int(end)], int(width))
+            for start, end, width in zip(starts, ends, widths, strict=True)
+        ]
 
 
 def _put_passes(file: h5py.File, passes: Mapping[str, PassBatch]) -> None:

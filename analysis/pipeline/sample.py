@@ -7,8 +7,9 @@ import hashlib
 import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Literal, TypeVar
@@ -19,6 +20,7 @@ from analysis.errors import InputError, ResultError, TriptychError
 from analysis.io.results import read_header, read_result, write_result
 from analysis.io.sample_file import Sample, read_sample, sample_id, sample_path
 from analysis.pipeline.afm import afm_inputs, check_afm, reduce_afm
+from analysis.pipeline.executors import Crew, checked_address, cluster, threads
 from analysis.pipeline.registration import Registered, register
 from analysis.pipeline.sem import check_sem, reduce_sem, sem_inputs
 from analysis.pipeline.xray import reduce_xray
@@ -94,6 +96,7 @@ def reduce_sample(
     out: Path | None = None,
     only: Sequence[Modality] = MODALITIES,
     workers: int = 2,
+    scheduler: str | None = None,
     force: bool = False,
     with_hash: bool = False,
     progress: Progress = lambda _what, _done, _total: None,
@@ -103,6 +106,8 @@ def reduce_sample(
     A modality that is not in ``only`` is kept from the old result where its part of the sample file and its
     inputs are unchanged, and is left out otherwise. Nothing is written when an input cannot be used.
     """
+    if scheduler is not None:
+        checked_address(scheduler)
     path = sample_path(sample)
     parsed = read_sample(path)
     folder = path.resolve().parent
@@ -128,7 +133,7 @@ def reduce_sample(
             anew=wanted - current,
             keep=present & current,
             inputs=inputs,
-            workers=workers,
+            crew=partial(_crew, workers, scheduler),
             progress=progress,
         )
         progress("writing", 0, 1)
@@ -146,7 +151,7 @@ def _reduce_parts(
     anew: set[Modality],
     keep: set[Modality],
     inputs: dict[Modality, tuple[InputFile, ...]],
-    workers: int,
+    crew: Callable[[], AbstractContextManager[Crew]],
     progress: Progress,
 ) -> tuple[Result, tuple[str, ...]]:
     """The new result and what is to be told of it; SEM and AFM first, so that their faults cost no scan."""
@@ -160,7 +165,7 @@ def _reduce_parts(
         afm = _each(sample.afm, "AFM", progress, lambda i, b: reduce_afm(b, index=i, folder=folder))
     if "xray" in anew:
         scratch = _scratch_root(target) / _digest(sample, inputs["xray"])
-        xray = _reduce_scans(sample, folder=folder, scratch=scratch, workers=workers, progress=progress)
+        xray = _reduce_scans(sample, folder=folder, scratch=scratch, crew=crew, progress=progress)
     progress("registration", 0, 1)
     registered = register(sample, xray=xray, sem=sem, afm=afm)
     progress("registration", 1, 1)
@@ -173,20 +178,38 @@ def _reduce_parts(
 
 
 def _reduce_scans(
-    sample: Sample, *, folder: Path, scratch: Path, workers: int, progress: Progress
+    sample: Sample,
+    *,
+    folder: Path,
+    scratch: Path,
+    crew: Callable[[], AbstractContextManager[Crew]],
+    progress: Progress,
 ) -> tuple[XrayReduction, ...]:
-    return tuple(
-        reduce_xray(
-            block,
-            index=number,
-            folder=folder,
-            workers=workers,
-            scratch=scratch / str(number),
-            nanocrystal_size_nm=sample.nanocrystal_size_nm,
-            progress=lambda done, total: progress("X-ray", done, total),
+    with crew() as hands:
+        return tuple(
+            reduce_xray(
+                block,
+                index=number,
+                folder=folder,
+                crew=hands,
+                scratch=scratch / str(number),
+                nanocrystal_size_nm=sample.nanocrystal_size_nm,
+                progress=lambda done, total: progress("X-ray", done, total),
+            )
+            for number, block in enumerate(sample.xray)
         )
-        for number, block in enumerate(sample.xray)
-    )
+
+
+def _crew(workers: int, scheduler: str | None) -> AbstractContextManager[Crew]:
+    """Threads of this process, or the cluster behind ``scheduler``."""
+    if scheduler is None:
+        return threads(workers)
+    return cluster(scheduler, version=cluster_version())
+
+
+def cluster_version() -> str:
+    """What all workers of a cluster must have in common for the same results."""
+    return f"{software_version()}, algorithm {ALGORITHM}"
 
 
 def _result(

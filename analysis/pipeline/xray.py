@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -12,11 +14,12 @@ from analysis.io.frames import FrameReader
 from analysis.io.pattern_store import PatternStore
 from analysis.io.sample_file import XrayBlock
 from analysis.io.scan_positions import raster_lines
+from analysis.pipeline.executors import Crew, threads
 from analysis.pipeline.xray_cells import order_line
 from analysis.pipeline.xray_center import center_note, is_refined, with_refined_center
 from analysis.pipeline.xray_scan import Scan, open_scan
 from analysis.pipeline.xray_setup import region_of, region_origin, setup_of
-from analysis.pipeline.xray_stream import batches_of, stream
+from analysis.pipeline.xray_stream import Streamed, batches_of, stream
 from analysis.records import XrayReduction
 from analysis.xray.beam_center import beam_of_scan
 from analysis.xray.frame_kernels import OK, STATUS
@@ -40,12 +43,13 @@ def reduce_xray(
     *,
     index: int,
     folder: Path,
-    workers: int,
     scratch: Path,
+    workers: int = 1,
+    crew: Crew | None = None,
     nanocrystal_size_nm: tuple[float, float] | None = None,
     progress: Callable[[int, int], None] = lambda _done, _total: None,
 ) -> XrayReduction:
-    """Reduce one scan; its patterns lie in ``scratch``, from which an interrupted run is taken up again."""
+    """Reduce one scan with ``crew`` (``workers`` threads by default), resuming what ``scratch`` holds."""
     scan = with_refined_center(open_scan(block, folder=folder), folder=folder)
     region = region_of(scan)
     geometry = flipped(scan.geometry, block.detector_flip)
@@ -55,13 +59,12 @@ def reduce_xray(
         setup = prepared.setup
         store = PatternStore(scratch, (*scan.grid.shape, *region.shape))
         batches = batches_of(scan.numbers)
-        streamed = stream(reader, setup, batches, store, workers=workers, progress=progress)
+        with threads(workers) if crew is None else nullcontext(crew) as hands:
+            streamed = stream(reader, setup, batches, store, crew=hands, progress=progress)
     rows, rings, size = streamed.rows, streamed.rings, nanocrystal_size_nm
     gained = second_chance(rows, scan.grid.shape, streamed.pattern, setup)
     patterns = store.assemble(len(batches))
     points = point_maps(rows, rings, setup, shape=scan.grid.shape, nanocrystal_size_nm=size)
-    average = average_pattern(streamed.total, streamed.summed, setup)
-    profile, profile_err = _average_radial(rows, rings, setup)
     missing = rows[:, STATUS].reshape(scan.grid.shape) == FRAME_MISSING
     beam = beam_of_scan(rows, streamed.pattern, setup, geometry, origin=origin, applied=is_refined(geometry))
     return XrayReduction(
@@ -75,13 +78,9 @@ def reduce_xray(
         frame_numbers=np.where(missing, -1, scan.numbers).astype(np.int32),
         region=origin,
         valid=setup.usable,
-        average_pattern=average,
-        polar=polar_average(average, setup),
         q_per_nm=setup.q_centres_per_nm,
         radial=points.radial,
         radial_err=points.radial_err,
-        average_radial=profile,
-        average_radial_err=profile_err,
         fit_names=FIT_NAMES,
         fit_parameters=points.fit_parameters,
         systematic=systematic_errors(geometry, points.maps),
@@ -94,7 +93,20 @@ def reduce_xray(
         patterns=patterns,
         pixel_verdict=prepared.verdict,
         beam_center=beam,
+        **_averages(streamed, setup),
     )
+
+
+def _averages(streamed: Streamed, setup: ScanSetup) -> dict[str, Any]:
+    """Fields of the reduction that average over the frames with a lattice."""
+    average = average_pattern(streamed.total, streamed.summed, setup)
+    profile, profile_err = _average_radial(streamed.rows, streamed.rings, setup)
+    return {
+        "average_pattern": average,
+        "polar": polar_average(average, setup),
+        "average_radial": profile,
+        "average_radial_err": profile_err,
+    }
 
 
 def _average_radial(rows: Array, rings: Array, setup: ScanSetup) -> tuple[Array, Array]:

@@ -8,12 +8,13 @@ from pathlib import Path
 import numpy as np
 
 from analysis.io.frames import FrameReader
+from analysis.io.pattern_packing import packed, unpacked
 from analysis.pipeline.xray_scan import Scan
 from analysis.pipeline.xray_setup import region_of, region_origin, setup_of
 from analysis.records import BeamCenter, DetectorGeometry
 from analysis.xray.beam_center import NearPeaks, beam_from_pairs, chosen_frames, near_peaks_of
 from analysis.xray.geometry import flipped
-from analysis.xray.reduction import reduce_batch
+from analysis.xray.reduction import Plan, reduce_batch
 
 SAMPLED_FRAMES, AT_ONCE = 160, 16
 PASSES = 2
@@ -65,12 +66,14 @@ def _beam_of_sample(scan: Scan, *, folder: Path) -> BeamCenter | None:
     pairs: list[NearPeaks] = []
     with FrameReader(scan.series, region) as reader:
         setup = setup_of(scan, reader, region, geometry, origin, folder).setup
+        plan = Plan(source=reader, setup=setup, pack=packed)
         there = np.intersect1d(reader.numbers(), scan.numbers)
         some = there[np.unique(np.linspace(0, there.size - 1, SAMPLED_FRAMES).astype(np.int64))]
         for first in range(0, some.size, AT_ONCE):
-            batch = reduce_batch(reader, setup, [int(number) for number in some[first : first + AT_ONCE]])
+            batch = reduce_batch(plan, [int(number) for number in some[first : first + AT_ONCE]])
             chosen = chosen_frames(batch.rows)
-            pairs += near_peaks_of(batch.rows[chosen], list(batch.patterns[chosen]), setup)
+            patterns = [unpacked(batch.patterns[k], batch.item_bytes[k], shape=region.shape) for k in chosen]
+            pairs += near_peaks_of(batch.rows[chosen], patterns, setup)
     return beam_from_pairs(pairs, setup, geometry, origin=origin)
 
 

@@ -10,15 +10,17 @@ import numpy as np
 import numpy.typing as npt
 
 from analysis.io.frames import FrameReader
+from analysis.io.pattern_packing import packed
 from analysis.io.pattern_store import PatternStore
+from analysis.pipeline.executors import Crew
 from analysis.xray.frame_pass import FramePass, PassBatch, joined_passes
-from analysis.xray.reduction import Batch, reduce_batches, without_patterns
+from analysis.xray.reduction import Batch, Plan, reduce_batches, without_patterns
 from analysis.xray.setup import ScanSetup
 
 Array = npt.NDArray[np.float64]
 Counts = npt.NDArray[np.uint32]
 
-BATCH_POINTS = 64
+BATCH_POINTS = 128
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,7 +60,7 @@ def stream(
     batches: Sequence[Sequence[int]],
     store: PatternStore,
     *,
-    workers: int,
+    crew: Crew,
     passes: Sequence[FramePass] = (),
     progress: Callable[[int, int], None] = lambda _done, _total: None,
 ) -> Streamed:
@@ -72,13 +74,14 @@ def stream(
     done = sum(len(batches[number]) for number in kept)
     progress(done, total)
     open_ones = [number for number in range(len(batches)) if number not in kept]
+    plan = Plan(
+        source=reader, setup=setup, pack=packed, passes=tuple(passes), detector_shape=reader.series.shape
+    )
     made = reduce_batches(
-        reader,
-        setup,
+        crew.shared(plan) if open_ones else plan,
         [batches[number] for number in open_ones],
-        workers=workers,
-        passes=passes,
-        detector_shape=reader.series.shape,
+        executor=crew.executor,
+        ahead=crew.ahead,
     )
     for number, batch in zip(open_ones, made, strict=True):
         store.keep(number, batch)

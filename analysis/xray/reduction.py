@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field, replace
-from functools import partial
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -29,28 +29,46 @@ from analysis.xray.frame_kernels import (
     fit_frame,
     search_frame,
 )
-from analysis.xray.frame_pass import FramePass, FrameSource, PassBatch, joined_passes
+from analysis.xray.frame_pass import FramePass, FrameSource, PassBatch, WholeFrame, joined_passes
 from analysis.xray.gather_kernels import N_FAMILY
+from analysis.xray.pattern_kernels import put_away
 from analysis.xray.search_kernels import MAX_CANDIDATES
 from analysis.xray.setup import ScanSetup
 
 Array = npt.NDArray[np.float64]
 Counts = npt.NDArray[np.uint32]
+AnyCounts = npt.NDArray[np.unsignedinteger[Any]]
 
 TASK_FRAMES = 16
+NARROW_MOST = 2**16 - 1
 FRAME_MISSING = XRAY_STATUS.index("frame_missing")
 RETRIED = (NO_SIGNAL, NO_CONVERGENCE, AMBIGUOUS)
 
 
 @dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What every task needs: frames, setup, further passes, how patterns are packed. It can be pickled.
+
+    ``pack`` makes one chunk of bytes of each pattern (n, h, w); ``detector_shape`` is that of whole frames.
+    """
+
+    source: FrameSource
+    setup: ScanSetup
+    pack: Callable[[AnyCounts], list[bytes]]
+    passes: tuple[FramePass, ...] = ()
+    detector_shape: tuple[int, int] = (0, 0)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Batch:
     """Consecutive scan points reduced: ``rows`` (n, ROW_LENGTH), ``rings`` (n, n_q) counts of each ring,
-    ``patterns`` (n, h, w), ``total`` (h, w) counts summed over frames in which a lattice was found,
-    ``passes`` what each further pass made of them."""
+    ``patterns`` packed, with the bytes a count of each in ``item_bytes``, ``total`` (h, w) counts summed over
+    the ``summed`` frames in which a lattice was found, ``passes`` what each further pass made of them."""
 
     rows: Array
     rings: Array
-    patterns: Counts
+    patterns: tuple[bytes, ...]
+    item_bytes: tuple[int, ...]
     total: npt.NDArray[np.uint64]
     summed: int
     passes: Mapping[str, PassBatch] = field(default_factory=dict)
@@ -59,7 +77,7 @@ class Batch:
 def without_patterns(batch: Batch) -> Batch:
     """The same batch with its patterns, and what else stays on the disk, let go."""
     passes = {name: replace(part, stored={}) for name, part in batch.passes.items()}
-    return replace(batch, patterns=np.empty((0, 0, 0), dtype=np.uint32), passes=passes)
+    return replace(batch, patterns=(), item_bytes=(), passes=passes)
 
 
 class _Room:
@@ -70,43 +88,45 @@ class _Room:
         self.candidates = np.zeros((MAX_CANDIDATES, 6))
 
 
-def reduce_batch(
-    source: FrameSource,
-    setup: ScanSetup,
-    numbers: Sequence[int],
-    *,
-    passes: Sequence[FramePass] = (),
-    detector_shape: tuple[int, int] = (0, 0),
-) -> Batch:
-    """Read, search and fit the frames with these image numbers (-1: none) one after the other.
-
-    ``passes`` are shown each frame whole, ``detector_shape`` (rows, columns) large.
-    """
-    n, n_q = len(numbers), setup.q_edges_per_nm.size - 1
-    rows, rings = np.full((n, ROW_LENGTH), np.nan), np.full((n, n_q), np.nan)
-    patterns = np.zeros((n, *setup.shape), dtype=np.uint32)
-    total = np.zeros(setup.shape, dtype=np.uint64)
-    room, summed = _Room(setup), 0
-    tasks = {each.name: each.begin(n) for each in passes}
-    whole = np.zeros(detector_shape, dtype=np.uint16)
+def reduce_batch(plan: Plan, numbers: Sequence[int]) -> Batch:
+    """Read, search and fit the frames with these image numbers (-1: none) one after the other."""
+    setup, n = plan.setup, len(numbers)
+    rows, rings = np.full((n, ROW_LENGTH), np.nan), np.full((n, setup.q_edges_per_nm.size - 1), np.nan)
+    counts = np.zeros(setup.shape, dtype=np.uint32)
+    whole = np.zeros(plan.detector_shape if plan.passes else (0, 0), dtype=np.uint16)
+    narrow, wide = np.zeros((n, *setup.shape), dtype=np.uint16), {}
+    total, summed = np.zeros(setup.shape, dtype=np.uint64), 0
+    room = _Room(setup)
+    tasks = {each.name: each.begin(n) for each in plan.passes}
     for place, number in enumerate(numbers):
-        counts = patterns[place]
-        seen = number >= 0 and (
-            source.read_whole(number, counts, whole) if tasks else source.read(number, counts)
-        )
-        if not seen:
-            counts[:] = 0
+        if not _read(plan, number, counts, whole):
             rows[place, STATUS] = FRAME_MISSING
             continue
         _look(setup, counts, room, rings[place], rows[place])
         for task in tasks.values():
             task.take(place, whole, counts, rows[place])
-        counts[~setup.usable] = 0
-        if rows[place, STATUS] == OK:
-            total += counts
-            summed += 1
-    made = {name: task.finish() for name, task in tasks.items()}
-    return Batch(rows=rows, rings=rings, patterns=patterns, total=total, summed=summed, passes=made)
+        is_summed = rows[place, STATUS] == OK
+        summed += is_summed
+        if put_away(counts, setup.usable, narrow[place], total, is_summed) > NARROW_MOST:
+            wide[place] = counts.copy()
+    patterns = plan.pack(narrow)
+    for place, pattern in wide.items():
+        patterns[place] = plan.pack(pattern[None])[0]
+    return Batch(
+        rows=rows,
+        rings=rings,
+        patterns=tuple(patterns),
+        item_bytes=tuple(4 if place in wide else 2 for place in range(n)),
+        total=total,
+        summed=summed,
+        passes={name: task.finish() for name, task in tasks.items()},
+    )
+
+
+def _read(plan: Plan, number: int, counts: Counts, whole: WholeFrame) -> bool:
+    if number < 0:
+        return False
+    return plan.source.read_whole(number, counts, whole) if whole.size else plan.source.read(number, counts)
 
 
 def _look(setup: ScanSetup, counts: Counts, room: _Room, rings: Array, row: Array) -> None:
@@ -118,32 +138,34 @@ def _look(setup: ScanSetup, counts: Counts, room: _Room, rings: Array, row: Arra
 
 
 def reduce_batches(
-    source: FrameSource,
-    setup: ScanSetup,
-    batches: Sequence[Sequence[int]],
-    *,
-    workers: int,
-    passes: Sequence[FramePass] = (),
-    detector_shape: tuple[int, int] = (0, 0),
+    plan: Any, batches: Sequence[Sequence[int]], *, executor: Executor, ahead: int
 ) -> Iterator[Batch]:
-    """Reduce batches of image numbers, in order, with ``workers`` threads; few are held at a time."""
-    reduce = partial(reduce_batch, source, setup, passes=passes, detector_shape=detector_shape)
-    with ThreadPoolExecutor(workers) as pool:
-        ahead: deque[list[Future[Batch]]] = deque()
+    """Reduce batches of image numbers, in order; about ``ahead`` tasks are under way or waiting at a time.
+
+    ``plan`` is a :class:`Plan` as the executor takes it. Tasks are the same for every executor and number of
+    workers, so that sums are, to the last bit.
+    """
+    waiting: deque[list[Future[Batch]]] = deque()
+    try:
         for numbers in batches:
             parts = [numbers[k : k + TASK_FRAMES] for k in range(0, len(numbers), TASK_FRAMES)]
-            ahead.append([pool.submit(reduce, part) for part in parts])
-            if sum(len(futures) for futures in ahead) >= 2 * workers:
-                yield _joined([future.result() for future in ahead.popleft()])
-        while ahead:
-            yield _joined([future.result() for future in ahead.popleft()])
+            waiting.append([executor.submit(reduce_batch, plan, part) for part in parts])
+            while sum(len(futures) for futures in waiting) >= ahead + len(waiting[0]):
+                yield _joined([future.result() for future in waiting.popleft()])
+        while waiting:
+            yield _joined([future.result() for future in waiting.popleft()])
+    finally:
+        for futures in waiting:
+            for future in futures:
+                future.cancel()
 
 
 def _joined(parts: list[Batch]) -> Batch:
     return Batch(
         rows=np.concatenate([part.rows for part in parts]),
         rings=np.concatenate([part.rings for part in parts]),
-        patterns=np.concatenate([part.patterns for part in parts]),
+        patterns=tuple(chunk for part in parts for chunk in part.patterns),
+        item_bytes=tuple(size for part in parts for size in part.item_bytes),
         total=np.sum([part.total for part in parts], axis=0, dtype=np.uint64),
         summed=sum(part.summed for part in parts),
         passes=joined_passes([part.passes for part in parts]),

@@ -332,9 +332,19 @@ def test_a_simulation_never_overwrites_files(workspace: Workspace) -> None:
 
 
 @pytest.mark.parametrize(
+    ("address", "words"), [("192.0.2.7:8786", "this machine"), ("127.0.0.1:9", "dask scheduler")]
+)
+def test_a_scheduler_that_is_open_to_all_or_absent_is_refused(
+    workspace: Workspace, address: str, words: str
+) -> None:
+    before = workspace.state()
+    assert_refused(triptych("reduce", workspace.sample, "--scheduler", address), "--scheduler", words)
+    assert workspace.state() == before
+
+
+@pytest.mark.parametrize(
     ("arguments", "named"),
     [
-        (("reduce", "tiny", "--scheduler", "tcp://127.0.0.1:8786"), "--scheduler"),
         (("serve", ".", "--share"), "--share"),
         (("compare", "a.h5", "b.h5", "--to", "elsewhere"), "compare"),
     ],

@@ -6,7 +6,7 @@ import numpy as np
 
 from analysis.records import DetectorGeometry
 from analysis.xray.geometry import pixel_directions
-from analysis.xray.reduction import Batch, reduce_batch
+from analysis.xray.reduction import Batch, Plan, reduce_batch
 from analysis.xray.setup import ScanSetup, scan_setup
 from tests.xray.frames import Instrument, film
 
@@ -56,4 +56,7 @@ class Frames:
 
 
 def reduced(frames: np.ndarray, setup: ScanSetup) -> Batch:
-    return reduce_batch(Frames(frames.astype(np.uint32)), setup, range(len(frames)))
+    plan = Plan(
+        source=Frames(frames.astype(np.uint32)), setup=setup, pack=lambda patterns: [b""] * len(patterns)
+    )
+    return reduce_batch(plan, range(len(frames)))

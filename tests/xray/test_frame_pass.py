@@ -11,6 +11,7 @@ import pytest
 from analysis.io.eiger import read_series
 from analysis.io.frames import FrameReader, Region
 from analysis.io.pattern_store import PatternStore
+from analysis.pipeline.executors import threads
 from analysis.pipeline.xray_stream import Streamed, batches_of, stream
 from analysis.xray.frame_kernels import COUNTED
 from analysis.xray.frame_pass import CLIPPED, PassBatch
@@ -71,7 +72,8 @@ def run(
     with FrameReader(read_series(folder / "scan_master.h5"), region) as reader:
         store = PatternStore(scratch, (4, 5, rows, cols))
         batches = batches_of(NUMBERS)
-        return stream(reader, setup_of(SCAN.instrument), batches, store, workers=workers, passes=passes)
+        with threads(workers) as crew:
+            return stream(reader, setup_of(SCAN.instrument), batches, store, crew=crew, passes=passes)
 
 
 def test_a_pass_sees_every_pixel_of_every_frame(folder: Path, tmp_path: Path, monkeypatch) -> None:

@@ -1,0 +1,35 @@
+"""Compiled loop that puts a pattern away: pixels that do not count emptied, counts narrowed, sums kept."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+from numba import njit
+
+Counts = npt.NDArray[np.uint32]
+
+
+@njit(cache=True, nogil=True)
+def put_away(
+    counts: Counts,
+    usable: npt.NDArray[np.bool_],
+    kept: npt.NDArray[np.uint16],
+    total: npt.NDArray[np.uint64],
+    is_summed: bool,
+) -> int:
+    """Empty unusable pixels of ``counts``, copy it to ``kept``; gives the largest count, all arrays (h, w).
+
+    ``kept`` is right where that count fits into it. Counts are added to ``total`` if ``is_summed``.
+    """
+    largest = 0
+    for row in range(counts.shape[0]):
+        for col in range(counts.shape[1]):
+            if not usable[row, col]:
+                counts[row, col] = 0
+            value = counts[row, col]
+            kept[row, col] = value & 0xFFFF
+            largest = max(largest, value)
+        if is_summed:
+            for col in range(counts.shape[1]):
+                total[row, col] += counts[row, col]
+    return largest
