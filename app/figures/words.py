@@ -98,7 +98,8 @@ def with_error(value: float, err: float | None, unit: str = "") -> str:
     if err is None or not math.isfinite(err) or err <= 0:
         return with_minus(f"{value:.3g}") + suffix(unit)
     digits = decimals(err)
-    return with_minus(f"{value:.{digits}f}") + f" ± {err:.{digits}f}{suffix(unit)}"
+    # Zero added to what is rounded to it takes away its sign.
+    return with_minus(f"{round(value, digits) + 0.0:.{digits}f}") + f" ± {err:.{digits}f}{suffix(unit)}"
 
 
 def with_minus(number: str) -> str:

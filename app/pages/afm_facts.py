@@ -88,6 +88,8 @@ def _count(n: int) -> str:
 def excluded_rows(field: AfmReduction) -> list[tuple[str, str, str]]:
     """Reason, number of pixels and share of the field of everything that does not count."""
     total = field.status.size
+    if not any(field.excluded.values()):
+        return [("none", "0", "every pixel of the crystal counts")]
     return [
         (name.replace("_", " "), f"{count}", f"{STATUS_TEXT.get(name, name)} ({_share(count / total)})")
         for name, count in field.excluded.items()

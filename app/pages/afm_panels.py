@@ -7,6 +7,7 @@ from dash import dcc, html
 from dash.development.base_component import Component
 
 from analysis.records import AfmReduction, Result
+from analysis.units import NM_PER_UM
 from app.figures import afm_lines, afm_maps, afm_statistics
 from app.figures.afm_statistics import PART_TEXT, RELATIONS, part_of
 from app.figures.numbers import value_text
@@ -180,7 +181,14 @@ def line_words(seen: afm_line.Seen) -> str:
         return f"{len(profiles)} lines" + (f", {dropped} more not shown" if dropped else "")
     line = profiles[0]
     n = line.distance_um.size
-    return f"{line.distance_um[-1]:.2f} µm long, {n} points, {line.thickness_nm:.0f} nm thick"
+    length = float(line.distance_um[-1])
+    long = f"{length:.2f} µm" if length >= 1.0 else f"{length * NM_PER_UM:.4g} nm"
+    return f"{long} long, {n} points, {_whole_nm(line.thickness_nm)} nm thick"
+
+
+def _whole_nm(thickness_nm: float) -> str:
+    """A thickness in nm, with a digit behind the point where it is small."""
+    return f"{thickness_nm:.0f}" if thickness_nm >= 10.0 else f"{thickness_nm:.1f}"
 
 
 def _parts_seen(field: AfmReduction) -> Options:

@@ -315,6 +315,16 @@ def test_what_was_left_out_is_counted_with_its_reason(field: AfmReduction) -> No
     assert "clipped by the instrument" in rows["clipped"][1]
 
 
+def test_a_field_of_which_every_pixel_counts_says_so(field: AfmReduction) -> None:
+    whole = replace(field, excluded=dict.fromkeys(field.excluded, 0))
+    assert afm_facts.excluded_rows(whole) == [("none", "0", "every pixel of the crystal counts")]
+
+
+def test_a_short_line_is_told_in_nm(field: AfmReduction) -> None:
+    seen = afm_line.Seen.of(field, {"d": "1.000-1.000-1.500-1.000", "l": "D1", "cv": "exact", "t": "10"})
+    assert afm_panels.line_words(seen) == "500 nm long, 4 points, 2000 nm thick"
+
+
 def test_the_page_restores_a_drawn_line_and_names_its_parts(app: Dash) -> None:
     page = page_of(app, sample_id="dif", d="2.000-3.000-10.000-9.000", l="D1", cv="exact", t="3")
     words = words_of(page)
