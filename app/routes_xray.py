@@ -2,16 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
+import numpy.typing as npt
 from flask import Flask, Response, abort, request
 
 from analysis.errors import TriptychError
-from analysis.records import XRAY_STATUS, Array, Result, XrayReduction
+from analysis.records import XRAY_STATUS, Array, Result, WideAngle, XrayReduction
+from analysis.xray.cross_correlation import DELTA_DEG
 from analysis.xray.pattern_window import Window
 from app.figures.pattern import brightest, shaded
 from app.figures.png import png_bytes
+from app.figures.xray_wide import PHI_DEG, ring_curve
 from app.library import library
-from app.routes_instruments import csv_answer
+from app.routes_instruments import Columns, csv_answer
+from app.wide_angle import (
+    EVERYWHERE,
+    RANGES,
+    averaged,
+    correlation_of,
+    pair_key,
+    pairs_of,
+    ring_total,
+)
 
 
 def add_routes(server: Flask) -> None:
@@ -19,6 +33,9 @@ def add_routes(server: Flask) -> None:
     server.add_url_rule("/pattern/<sample_id>/<int:index>/<int:row>/<int:col>.png", view_func=pattern_png)
     server.add_url_rule("/window/<sample_id>/<int:index>.bin", view_func=window_bytes)
     server.add_url_rule("/csv/<sample_id>/xray/<int:index>/window.csv", view_func=window_csv)
+    server.add_url_rule("/csv/<sample_id>/xray/<int:index>/wide.csv", view_func=wide_csv)
+    server.add_url_rule("/csv/<sample_id>/xray/<int:index>/ring.csv", view_func=ring_csv)
+    server.add_url_rule("/csv/<sample_id>/xray/<int:index>/correlation.csv", view_func=correlation_csv)
 
 
 def pattern_png(sample_id: str, index: int, row: int, col: int) -> Response:
@@ -62,6 +79,102 @@ def window_csv(sample_id: str, index: int) -> Response:
     ]
     flat = {name: values.ravel() for name, values in columns.items()}
     return csv_answer(result, scan.crystal, "window", flat, notes=notes)
+
+
+def wide_csv(sample_id: str, index: int) -> Response:
+    """I(q) beyond the small angles, averaged over the points with fitted spots."""
+    result, scan = found_scan(sample_id, index)
+    wide = _wide(scan)
+    columns = {
+        "q_per_nm": wide.q_per_nm,
+        "intensity": wide.average_radial,
+        "intensity_err": wide.average_radial_err,
+    }
+    notes = ["intensity: counts per pixel at full efficiency above the scaled background"]
+    return csv_answer(result, scan.crystal, "wide_angle", columns, notes=notes)
+
+
+def ring_csv(sample_id: str, index: int) -> Response:
+    """I(phi) along the ring that is asked for: averaged, and at the pinned points ``a`` and ``b``."""
+    result, scan = found_scan(sample_id, index)
+    wide, ring = _wide(scan), request.args.get("ring", "")
+    if ring not in wide.ring_names:
+        abort(404, "There is no ring of that name.")
+    number = wide.ring_names.index(ring)
+    total, points = ring_total(sample_id, index, EVERYWHERE)
+    curves = {f"average of {points} points": ring_curve(wide, number, total[number], points)}
+    for name, place in _pinned(scan).items():
+        curves[name] = ring_curve(wide, number, wide.azimuthal[place][number].astype(np.float64), 1)
+    columns = _under_one_another(
+        {name: {"phi_deg": PHI_DEG, "intensity": v, "intensity_err": e} for name, (v, e) in curves.items()}
+    )
+    notes = [
+        f"ring {ring} at q = {wide.ring_q_per_nm[number]:.4g} nm^-1; phi: counter-clockwise as displayed"
+    ]
+    return csv_answer(result, scan.crystal, f"ring_{ring}", columns, notes=notes)
+
+
+def correlation_csv(sample_id: str, index: int) -> Response:
+    """C(Delta) of the ``pair`` averaged over ``points``, and at the pinned points ``a`` and ``b``."""
+    result, scan = found_scan(sample_id, index)
+    wide = _wide(scan)
+    pair = {pair_key(pair): pair for pair in pairs_of(wide)}.get(request.args.get("pair", ""))
+    if pair is None:
+        abort(404, "There is no such pair of rings.")
+    where = request.args.get("points", EVERYWHERE)
+    mean = averaged(sample_id, index, pair, where if where in RANGES else EVERYWHERE)
+    curves = {}
+    if mean is not None:
+        of = mean.correlation
+        curves["average"] = _correlation_columns(of.mean, of.counting_err, of.std, of.sem, of.n)
+    nothing = np.full(DELTA_DEG.size, np.nan)
+    for name, place in _pinned(scan).items():
+        value, error = correlation_of(wide, pair, place)
+        curves[name] = _correlation_columns(value, error, nothing, nothing, np.isfinite(value).astype(int))
+    notes = [
+        f"rings {pair[0]} and {pair[1]}; delta_deg: phi on the second minus phi on the first",
+        "correlation: mean of (I1 - <I1>)(I2 - <I2>) over <I1><I2>, mask divided out; empty: too few pairs",
+        "counting_err: 1 sigma from counts; std: spread of the points; sem: standard error of their mean",
+    ]
+    columns = _under_one_another(curves)
+    return csv_answer(result, scan.crystal, f"cross_correlation_{pair_key(pair)}", columns, notes=notes)
+
+
+def _correlation_columns(value: Array, counting: Array, std: Array, sem: Array, n: npt.ArrayLike) -> Columns:
+    return {
+        "delta_deg": DELTA_DEG,
+        "correlation": value,
+        "counting_err": counting,
+        "std": std,
+        "sem": sem,
+        "n": n,
+    }
+
+
+def _under_one_another(curves: Mapping[str, Columns]) -> Columns:
+    """Curves of equal columns one after the other, the first column naming each."""
+    names = next(iter(curves.values()), {})
+    lengths = [len(np.asarray(next(iter(columns.values())))) for columns in curves.values()]
+    joined = {name: np.concatenate([np.asarray(one[name]) for one in curves.values()]) for name in names}
+    return {"curve": np.repeat(list(curves), lengths), **joined}
+
+
+def _wide(scan: XrayReduction) -> WideAngle:
+    if scan.wide_angle is None:
+        abort(404, "No wide angles were measured in this scan.")
+    return scan.wide_angle
+
+
+def _pinned(scan: XrayReduction) -> dict[str, tuple[int, int]]:
+    """Points ``a`` and ``b`` of the current address (``row.col``), named."""
+    found = {}
+    for name in ("a", "b"):
+        words = request.args.get(name, "").split(".")
+        if len(words) == 2 and all(word.isascii() and word.isdigit() and len(word) < 7 for word in words):
+            row, col = int(words[0]), int(words[1])
+            if row < scan.grid.shape[0] and col < scan.grid.shape[1]:
+                found[f"{name.upper()} row {row} col {col}"] = (row, col)
+    return found
 
 
 def window_words(window: Window) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from analysis.io.results import write_result
 from tests.synthetic_result import make_result
+from tests.synthetic_wide_angle import with_wide_angle
 
 HOSTILE = "<script>window.owned = 1</script><img src=x onerror=window.owned=1>"
 
@@ -17,7 +18,7 @@ def make_workspace(folder: Path, *, size: int = 15) -> Path:
     results.mkdir(parents=True)
     patterns = folder / "patterns"
     patterns.mkdir()
-    write_result(results / "dif.h5", make_result("dif", size=size, folder=patterns))
+    write_result(results / "dif.h5", with_wide_angle(make_result("dif", size=size, folder=patterns)))
     write_result(
         results / "evap.h5", make_result("evap", method="evaporation", seed=1, size=size, folder=patterns)
     )

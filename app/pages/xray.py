@@ -12,14 +12,14 @@ from app import routes_instruments, routes_xray
 from app.figures import xray_maps, xray_pattern
 from app.figures.theme import Scheme
 from app.library import library
-from app.pages import instrument, parts, xray_facts, xray_point, xray_window
+from app.pages import instrument, parts, xray_facts, xray_point, xray_wide, xray_window
 from app.pages.instrument import asked, choice, chosen, hidden, number, numbers
 
 LIMITS = (*parts.COLOUR_LIMITS, ("hand", "by hand"))
 PERIOD = ("period", "whole period")
 AXES = (("px", "px"), ("q", "nm⁻¹"))
 STACKING = (("stacked", "stacked"), ("over", "overlaid"))
-LEFT_OUT = (("off", "mean"), ("on", "left out"))
+LEFT_OUT = (("off", "counts"), ("on", "and why pixels are left out"))
 FIRST_MAP = "a_sc"
 
 
@@ -38,6 +38,7 @@ def register(app: Dash) -> None:
     _register_map(app)
     xray_point.register(app)
     xray_window.register(app)
+    xray_wide.register(app)
 
     @app.callback(
         Output("positions", "figure"),
@@ -53,7 +54,6 @@ def register(app: Dash) -> None:
     @app.callback(
         Output("average", "figure"),
         Output("polar", "figure"),
-        Output("xray-facts", "children"),
         Input(parts.view("ga"), "value"),
         Input(parts.view("gv"), "value"),
         Input(parts.view("xn"), "value"),
@@ -63,7 +63,19 @@ def register(app: Dash) -> None:
     def show_averages(axes: str, verdicts: str, wanted: str, sample_id: str):
         scan, scheme = chosen(library().result(sample_id).xray, wanted), parts.current_scheme()
         average = _average(scan, {"ga": axes, "gv": verdicts}, scheme)
-        return average, xray_pattern.iq_phi_figure(scan, scheme=scheme), xray_facts.panels(scan)
+        return average, xray_pattern.iq_phi_figure(scan, scheme=scheme)
+
+    @app.callback(
+        Output("xray-facts", "children"),
+        Input(parts.view("a"), "value"),
+        Input(parts.view("b"), "value"),
+        Input(parts.view("xn"), "value"),
+        State("sample", "data"),
+        prevent_initial_call=True,
+    )
+    def show_facts(a: str, b: str, wanted: str, sample_id: str):
+        scan = chosen(library().result(sample_id).xray, wanted)
+        return xray_facts.panels(scan, xray_point.pins_of(scan, {"a": a, "b": b}))
 
 
 def _register_map(app: Dash) -> None:
@@ -130,8 +142,15 @@ def layout(sample_id: str = "", **query: object) -> Component:
                 ],
                 className="xray-middle",
             ),
-            html.Div([_average_panel(result, scan, view, scheme)], className="xray-lower"),
-            html.Div(xray_facts.panels(scan), id="xray-facts", className="facts-row"),
+            html.Div(
+                [_average_panel(result, scan, view, scheme), *xray_wide.panels(result, scan, view, scheme)],
+                className="xray-lower",
+            ),
+            html.Div(
+                xray_facts.panels(scan, xray_point.pins_of(scan, view)),
+                id="xray-facts",
+                className="facts-row",
+            ),
         ],
         className="instrument",
         **{"data-linked": sample_id, "data-version": library().version(sample_id)},
@@ -195,18 +214,19 @@ def _profile_panel(result: Result, scan: XrayReduction, view: dict[str, str], sc
 
 def _average_panel(result: Result, scan: XrayReduction, view: dict[str, str], scheme: Scheme) -> Component:
     axes = choice(view.get("ga"), AXES)
+    verdicts = (
+        hidden("gv", "")
+        if scan.pixel_verdict is None
+        else parts.switch("gv", choice(view.get("gv"), LEFT_OUT), LEFT_OUT, label="Pixels left out")
+    )
     return parts.panel(
         "Averaged pattern",
-        parts.graph(
-            "average",
-            _average(scan, view, scheme),
-            label="Averaged pattern on the detector",
-        ),
+        [
+            html.Div(verdicts, className="pattern-bar") if scan.pixel_verdict is not None else verdicts,
+            parts.graph("average", _average(scan, view, scheme), label="Averaged pattern on the detector"),
+        ],
         controls=[
             parts.switch("ga", axes, AXES, label="Axes of the averaged pattern"),
-            hidden("gv", "")
-            if scan.pixel_verdict is None
-            else parts.switch("gv", choice(view.get("gv"), LEFT_OUT), LEFT_OUT, label="Pixels left out"),
         ],
         actions=_file_actions(result, scan, "average", "average_pattern"),
         testid="panel-average",
@@ -235,15 +255,13 @@ def _file_actions(result: Result, scan: XrayReduction, graph: str, name: str) ->
 
 
 def _map(scan: XrayReduction, view: dict[str, object], scheme: Scheme) -> go.Figure:
-    shape = scan.grid.shape
-    pins = {name.upper(): xray_point.pin(str(view.get(name) or ""), shape) for name in ("a", "b")}
     return xray_maps.map_figure(
         scan,
         _key(scan, view.get("xq")),
         scheme=scheme,
         limits=str(view.get("lim") or "p1"),
         by_hand=(number(view.get("lo")), number(view.get("hi"))),
-        pins={name: place for name, place in pins.items() if place is not None},
+        pins=xray_point.pins_of(scan, view),
     )
 
 

@@ -2,16 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 from dash import html
 from dash.development.base_component import Component
 
-from analysis.records import XRAY_STATUS, XrayReduction
+from analysis.records import XRAY_STATUS, WideAngle, XrayReduction
 from analysis.units import energy_kev_from_wavelength
-from app.figures.words import STATUS_TEXT, VERDICT_TEXT, suffix, with_error, with_minus
-from app.figures.xray_maps import STATUS_COLOUR, name_of
+from analysis.xray.efficiency import HORIZONTAL_POLARIZATION
+from app.figures.numbers import value_text
+from app.figures.words import (
+    STATUS_TEXT,
+    VERDICT_TEXT,
+    measured_text,
+    size_text,
+    suffix,
+    unit_text,
+    with_error,
+    with_minus,
+)
+from app.figures.xray_maps import STATUS_COLOUR, keys_offered, name_of
 from app.figures.xray_verdicts import VERDICT_COLOUR, verdict_counts
 from app.pages.instrument import facts, listed
+
+Place = tuple[int, int]
 
 QUOTED = (
     "a_sc", "a1", "a2", "gamma", "psi", "a_al", "atomic_orientation", "atomic_angle", "mosaic",
@@ -20,10 +35,13 @@ QUOTED = (
 READABLE = ("photons", "goodness", "atomic_photons")
 
 
-def panels(scan: XrayReduction) -> list[Component]:
-    """The panels of facts about one scan."""
+def panels(scan: XrayReduction, pins: Mapping[str, Place] | None = None) -> list[Component]:
+    """The panels of facts about one scan and the points that are pinned."""
+    pins = pins or {}
     return [
+        *([facts("Pinned", ("", *pins), pinned_rows(scan, pins), testid="pinned")] if pins else []),
         facts("Geometry", ("", "value", "from"), geometry_rows(scan), testid="geometry"),
+        facts("Corrections", ("in this order", "value", "from"), correction_rows(scan), testid="corrections"),
         facts(
             "Uncertainty",
             ("", "statistical, median", "systematic"),
@@ -31,6 +49,7 @@ def panels(scan: XrayReduction) -> list[Component]:
             testid="uncertainty",
         ),
         facts("Fit", ("", "median", "5 to 95 % of points"), fit_rows(scan), testid="fit-quality"),
+        *_atomic_panels(scan),
         facts("Points", ("status", "n", "meaning"), status_rows(scan), testid="points"),
         *(
             [facts("Pixels of the region", ("verdict", "n", "meaning"), verdict_rows(scan), testid="pixels")]
@@ -111,6 +130,77 @@ def uncertainty_rows(scan: XrayReduction) -> list[tuple[str, ...]]:
         values = shift.values[np.isfinite(shift.values)]
         shifts = with_minus(f"{values.min():+.2g} to {values.max():+.2g} nm")
         rows.append(("Form factor", "not applied", shifts))
+    return rows
+
+
+def correction_rows(scan: XrayReduction) -> list[tuple[str, ...]]:
+    """What multiplies the model, in the order in which a photon meets it; counts are never corrected."""
+    at = scan.geometry
+    share = HORIZONTAL_POLARIZATION if at.polarization is None else at.polarization
+    holder = at.holder_transmission
+    return [
+        (
+            "Polarization",
+            f"{share:.4g} horizontal",
+            at.sources.get("polarization", "sample.toml" if at.polarization is not None else "usual value"),
+        ),
+        (
+            "Holder's absorption",
+            "none" if holder is None else f"transmission {holder:.4g}, longer ways of oblique rays",
+            "" if holder is None else at.sources.get("holder_transmission", "sample.toml"),
+        ),
+        ("Solid angle", "relative to normal incidence", "geometry"),
+    ]
+
+
+def pinned_rows(scan: XrayReduction, pins: Mapping[str, Place]) -> list[tuple[object, ...]]:
+    """Everything that was measured at the pinned points, one column a point."""
+    rows: list[tuple[object, ...]] = [
+        ("Row, column", *(f"{row}, {col}" for row, col in pins.values())),
+        ("Status", *(STATUS_TEXT[XRAY_STATUS[scan.status[place]]] for place in pins.values())),
+    ]
+    if scan.coordinate is not None:
+        s, error = scan.coordinate.s["rectangle"], scan.coordinate.s_err["rectangle"]
+        rows.append(("s", *(with_error(float(s[place]), float(error[place])) for place in pins.values())))
+    for key in keys_offered(scan):
+        if key not in scan.maps:
+            continue
+        shown = scan.maps[key]
+        values = [float(shown.values[place]) for place in pins.values()]
+        errors = [None if shown.errors is None else float(shown.errors[place]) for place in pins.values()]
+        if np.isfinite(values).any():
+            unit = unit_text(shown.unit)
+            texts = (value_text(v, e, "") for v, e in zip(values, errors, strict=True))
+            cells = [html.Span(text, className="nowrap") for text in texts]
+            rows.append((f"{name_of(key)} ({unit})" if unit else name_of(key), *cells))
+    return rows
+
+
+def _atomic_panels(scan: XrayReduction) -> list[Component]:
+    wide = scan.wide_angle
+    if wide is None:
+        return []
+    title = "Atomic lattice: " + (", ".join(wide.reflections) or "no reflections")
+    headings = ("", "mean", "systematic", "spread", "n")
+    notes = [*wide.notes]
+    if wide.half_integer:
+        notes.append(f"half-integer reflections seen in the average: {', '.join(wide.half_integer)}")
+    return [
+        facts(title, headings, atomic_rows(wide), testid="atomic"),
+        *([listed("Wide angles", notes, nothing="")] if notes else []),
+    ]
+
+
+def atomic_rows(wide: WideAngle) -> list[tuple[str, ...]]:
+    """Averages over the crystal with error, systematic part, spread and number; then systematics by cause."""
+    rows = []
+    for name, found in wide.quantities.items():
+        if found is not None:
+            common = "–" if found.sys is None else f"± {size_text(found.sys, found.unit)}"
+            spread = "–" if found.std is None else size_text(found.std, found.unit)
+            rows.append((name_of(name), measured_text(found), common, spread, f"{found.n or ''}"))
+    for cause, size in wide.systematic.items():
+        rows.append((f"of it: {cause.partition('.')[2] or cause}", "", f"± {size:.2g} nm", "", ""))
     return rows
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import plotly.graph_objects as go
 from dash import Dash, Input, Output, State, html
@@ -105,6 +107,12 @@ def pin(text: str, shape: Place) -> Place | None:
         return None
     row, col = int(words[0]), int(words[1])
     return (row, col) if row < shape[0] and col < shape[1] else None
+
+
+def pins_of(scan: XrayReduction, view: Mapping[str, object]) -> dict[str, Place]:
+    """Rows and columns of the points A and B that are pinned."""
+    found = {name.upper(): pin(str(view.get(name) or ""), scan.grid.shape) for name in ("a", "b")}
+    return {name: place for name, place in found.items() if place is not None}
 
 
 def _pattern(sample_id: str, scan: XrayReduction, view: dict[str, str], scheme: Scheme):

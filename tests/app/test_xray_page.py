@@ -268,11 +268,11 @@ def test_the_page_holds_what_the_address_asks_for(app: Dash) -> None:
     "query",
     [
         {"xq": "<script>", "xn": "99", "lim": "x", "lo": "nan", "a": "9.99999", "ps": "a-b", "pv": "no"},
-        {"xq": "a_al"},
+        {"sample_id": "evap", "xq": "a_al"},
     ],
 )
 def test_nonsense_in_the_address_gives_the_first_view(app: Dash, query: dict[str, str]) -> None:
-    page = page_of(app, sample_id="dif", **query)
+    page = page_of(app, **{"sample_id": "dif", **query})
     chosen = [
         part.value for part in parts_of(page) if getattr(part, "id", None) == {"type": "view", "name": "xq"}
     ]
