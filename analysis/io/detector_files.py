@@ -23,7 +23,8 @@ from analysis.io.frames_images import read_cbf_images, read_tiff_images
 from analysis.io.frames_lambda import is_lambda, read_lambda
 from analysis.io.frames_nexus import read_stack
 from analysis.io.frames_p10 import is_scan_folder, scan_folder, scan_master
-from analysis.io.hdf5_safety import AuditedFile
+from analysis.io.hdf5_safety import AuditedFile, damage_told
+from analysis.io.hdf5_values import as_text
 from analysis.io.series import Series
 
 HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
@@ -62,27 +63,17 @@ class Target:
             if is_lambda(file):
                 return "lambda"
             group = file.get("/entry/data")
-            names = list(group) if isinstance(group, h5py.Group) else []
+            names = map(as_text, group) if isinstance(group, h5py.Group) else ()
             return "eiger" if any(EIGER_STACK.fullmatch(name) for name in names) else "other"
 
 
 def read_frames(folder: Path, frames: str) -> Series:
     """The series that ``frames`` of a sample file means, relative to ``folder``; raises InputError."""
     target = locate(folder, frames)
-    try:
+    with damage_told(target.path):
         for _, fits, read in READERS:
             if fits(target):
                 return read(target)
-    except PermissionError:
-        raise
-    except (OSError, RuntimeError, KeyError, ValueError) as error:  # what h5py raises in a damaged file
-        text = " ".join(str(error).split())[:160]
-        raise InputError(
-            target.path,
-            expected="a whole file",
-            found=f"one that is damaged ({text})",
-            remedy="copy it again",
-        ) from None
     raise InputError(
         target.path,
         expected="detector frames: " + ", ".join(name for name, _, _ in READERS),

@@ -19,7 +19,7 @@ import numpy as np
 from analysis.errors import InputError
 from analysis.io.hdf5_safety import AuditedFile
 from analysis.io.hdf5_stacks import parts_of, rejected_pixels
-from analysis.io.hdf5_values import MM_BY_UNIT, NM_BY_UNIT, S_BY_UNIT, UM_BY_UNIT, scalar, with_unit
+from analysis.io.hdf5_values import MM_BY_UNIT, NM_BY_UNIT, S_BY_UNIT, UM_BY_UNIT, as_text, scalar, with_unit
 from analysis.io.series import (
     MAX_FRAMES,
     NEGATIVE,
@@ -114,7 +114,7 @@ def _stacks(file: AuditedFile) -> Iterator[_Stack]:
     group = file.get(f"{ENTRY}/data")
     if not isinstance(group, h5py.Group):
         return
-    numbered = sorted(name for name in group if re.fullmatch(r"data_\d+", name))
+    numbered = sorted(name for name in map(as_text, group) if re.fullmatch(r"data_\d+", name))
     for name in numbered:
         link = group.get(name, getlink=True)
         source = link.filename if isinstance(link, h5py.ExternalLink) else name

@@ -199,12 +199,13 @@ class FrameReader:
         offsets = np.zeros(dataset.shape[0], dtype=np.int64)
         sizes = np.zeros(dataset.shape[0], dtype=np.int64)
         plain: list[int] = []
+        end = part.path.stat().st_size
 
         def keep(chunk: h5py.h5d.StoreInfo) -> None:
             index = int(chunk.chunk_offset[0])
             if chunk.filter_mask != 0:
                 plain.append(index)
-            elif 0 <= index < sizes.size:
+            elif 0 <= index < sizes.size and 0 < chunk.byte_offset < end:
                 offsets[index], sizes[index] = chunk.byte_offset, chunk.size
 
         dataset.id.chunk_iter(keep)
@@ -212,8 +213,7 @@ class FrameReader:
             return None
         descriptor = os.open(part.path, os.O_RDONLY | os.O_CLOEXEC)
         self._stack.callback(os.close, descriptor)
-        end = os.fstat(descriptor).st_size
-        sizes[(offsets < 0) | (sizes > MAX_CHUNK_BYTES) | (offsets + sizes > end)] = 0
+        sizes[(sizes > MAX_CHUNK_BYTES) | (offsets + sizes > end)] = 0
         return _ChunkTable(descriptor=descriptor, offsets=offsets, sizes=sizes, item_bytes=item)
 
     def _read_fast(self, table: _ChunkTable, index: int, out: Counts, whole: WholeFrame) -> bool:

@@ -15,7 +15,7 @@ import numpy as np
 from analysis.errors import InputError
 from analysis.io.hdf5_safety import AuditedFile
 from analysis.io.hdf5_stacks import parts_of, rejected_pixels
-from analysis.io.hdf5_values import MM_BY_UNIT, NM_BY_UNIT, S_BY_UNIT, UM_BY_UNIT, scalar, with_unit
+from analysis.io.hdf5_values import MM_BY_UNIT, NM_BY_UNIT, S_BY_UNIT, UM_BY_UNIT, as_text, scalar, with_unit
 from analysis.io.series import NEGATIVE, DetectorMetadata, Series, checked_frames, nothing_to_read
 
 SCAN = re.compile(r"\d+\.\d+")
@@ -24,7 +24,7 @@ MAX_LISTED = 12
 
 def scan_names(file: AuditedFile) -> list[str]:
     """Scans of a file in the order of their numbers: groups ``N.M`` that hold measurements."""
-    names = [name for name in file.root if SCAN.fullmatch(name)]
+    names = [name for name in map(as_text, file.root) if SCAN.fullmatch(name)]
     found = [name for name in names if isinstance(file.get(f"/{name}/measurement"), h5py.Group)]
     return sorted(found, key=lambda name: tuple(int(part) for part in name.split(".")))
 

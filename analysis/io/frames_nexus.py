@@ -1,11 +1,12 @@
 """Stacks of frames in any HDF5 file: the dataset that is named, or the only one that can be frames.
 
 Tried in order: what the user names after ``#``, the data of the one NXdetector, the default signal, and the
-only dataset (n, rows, cols) of whole numbers in the file.
+only dataset (n, rows, cols) of whole numbers in the file; (scan rows, scan columns, rows, cols) will do too.
 """
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import h5py
@@ -13,11 +14,13 @@ import numpy as np
 from h5py import h5o
 
 from analysis.errors import InputError
+from analysis.io.frames_raster import raster_part
 from analysis.io.hdf5_safety import AuditedFile
 from analysis.io.hdf5_stacks import parts_of, rejected_pixels
 from analysis.io.hdf5_values import MM_BY_UNIT, S_BY_UNIT, UM_BY_UNIT, as_text, scalar, with_unit
-from analysis.io.series import NEGATIVE, DetectorMetadata, Series, checked_frames, nothing_to_read
+from analysis.io.series import NEGATIVE, DetectorMetadata, Part, Series, checked_frames, nothing_to_read
 
+FRAMES = "frames (n, rows, cols)"
 LEAST_SIDE_PX = 16
 MAX_LISTED = 8
 
@@ -26,13 +29,10 @@ def read_stack(path: Path, selection: str | None) -> Series:
     """Frames of one dataset; raises InputError where none or several could be meant."""
     with AuditedFile(path) as file:
         dataset = _named(file, selection) if selection else _found(file)
-        if dataset.ndim != 3:
-            raise InputError(
-                path, field=dataset.name, expected="frames (n, rows, cols)", found=str(dataset.shape)
-            )
-        shape, dtype = checked_frames(path, dataset.shape[1:], dataset.dtype)
-        parts, missing = parts_of(file, dataset, first=1)
-        parts = [part for part in parts if part.count > 0]
+        if dataset.ndim not in (3, 4):
+            raise InputError(path, field=dataset.name, expected=FRAMES, found=str(dataset.shape))
+        shape, dtype = checked_frames(path, dataset.shape[-2:], dataset.dtype)
+        parts, missing, notes = _parts(file, dataset)
         if not parts:
             raise nothing_to_read(path, missing)
         mask = dataset.parent.get("pixel_mask") if "pixel_mask" in _hard(dataset.parent) else None
@@ -40,14 +40,29 @@ def read_stack(path: Path, selection: str | None) -> Series:
             path=path,
             shape=shape,
             dtype=dtype,
-            expected=int(dataset.shape[0]),
+            expected=math.prod(dataset.shape[:-2]),
             parts=tuple(sorted(parts, key=lambda part: part.first_number)),
             missing_files=tuple(missing),
             metadata=_metadata(dataset, path, dtype),
             rejected=rejected_pixels(mask if isinstance(mask, h5py.Dataset) else None, shape),
             files=tuple(file.files),
             layout=f"HDF5 stack {dataset.name}",
+            notes=notes,
         )
+
+
+def _parts(file: AuditedFile, dataset: h5py.Dataset) -> tuple[list[Part], list[str], tuple[str, ...]]:
+    """Parts that hold frames, names of files that are not there, and notes."""
+    if dataset.ndim == 4:
+        part = raster_part(dataset, file.path)
+        rows, cols = dataset.shape[:2]
+        return (
+            [part] * (part.count > 0),
+            [],
+            (f"frames are stored as a raster of {rows} x {cols}, row by row",),
+        )
+    parts, missing = parts_of(file, dataset, first=1)
+    return [part for part in parts if part.count > 0], missing, ()
 
 
 def _named(file: AuditedFile, selection: str) -> h5py.Dataset:
@@ -67,7 +82,7 @@ def _found(file: AuditedFile) -> h5py.Dataset:
     listed = ", ".join(str(dataset.name) for dataset in stacks[:MAX_LISTED]) or "none"
     raise InputError(
         file.path,
-        expected="one dataset of frames (n, rows, cols) of whole numbers",
+        expected=f"one dataset of {FRAMES} of whole numbers",
         found=f"{len(stacks)} ({listed})" if stacks else "none",
         remedy="name it: file.h5#/path/of/the/frames" if stacks else None,
     )
@@ -112,15 +127,17 @@ def _stacks(root: h5py.File) -> tuple[list[h5py.Dataset], list[h5py.Dataset]]:
 
 
 def _hard(group: h5py.Group) -> list[str]:
-    return [name for name in group if isinstance(group.get(name, getlink=True), h5py.HardLink)]
+    """Names of what is in the file itself; one that is no UTF-8 comes as bytes, which h5py cannot follow."""
+    names = [name for name in group if isinstance(name, str)]
+    return [name for name in names if isinstance(group.get(name, getlink=True), h5py.HardLink)]
 
 
 def _is_stack(dataset: h5py.Dataset) -> bool:
     return (
-        dataset.ndim == 3
+        dataset.ndim in (3, 4)
         and dataset.dtype.kind in "iu"
-        and min(dataset.shape[1:]) >= LEAST_SIDE_PX
-        and dataset.shape[0] >= 1
+        and min(dataset.shape[-2:]) >= LEAST_SIDE_PX
+        and min(dataset.shape) >= 1
     )
 
 

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import math
 import os
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -41,6 +42,20 @@ class VirtualPart:
     source_at: tuple[tuple[int, int], ...]
 
 
+@contextmanager
+def damage_told(path: Path) -> Iterator[None]:
+    """Turn what h5py raises over a damaged file, in any of its calls, into one sentence about ``path``."""
+    try:
+        yield
+    except PermissionError:
+        raise
+    except (OSError, RuntimeError, KeyError, ValueError, TypeError, OverflowError) as error:
+        text = " ".join(str(error).split())[:160]
+        raise InputError(
+            path, expected="a whole file", found=f"one that is damaged ({text})", remedy="copy it again"
+        ) from None
+
+
 def open_audited(path: Path, *, alone: bool = False, follow: bool = True) -> h5py.File:
     """Open an HDF5 file for reading after its links and storage were audited.
 
@@ -50,7 +65,8 @@ def open_audited(path: Path, *, alone: bool = False, follow: bool = True) -> h5p
     real = path.resolve()
     file = _opened(path, real)
     try:
-        named = _named_files(file.id, path=path, alone=alone)
+        with damage_told(path):
+            named = _named_files(file.id, path=path, alone=alone)
     except Exception:
         file.close()
         raise
@@ -68,7 +84,7 @@ def _audit_named(named: set[Path], *, seen: set[Path]) -> None:
         seen.add(path)
         if not path.is_file():
             continue
-        with _opened(path, path) as file:
+        with _opened(path, path) as file, damage_told(path):
             waiting += sorted(_named_files(file.id, path=path, alone=False) - seen)
 
 

@@ -15,6 +15,7 @@ import numpy.typing as npt
 from analysis.errors import InputError
 from analysis.io.detector_files import locate
 from analysis.io.frames_p10 import scan_fio
+from analysis.io.hdf5_safety import damage_told
 from analysis.io.positions_bliss import is_bliss, read_bliss_column
 from analysis.io.positions_csv import read_csv_column
 from analysis.io.positions_fio import read_fio_column
@@ -42,7 +43,8 @@ def read_monitor(block: XrayBlock, *, folder: Path) -> Monitor | None:
     if block.monitor is None:
         return None
     path, selection, channel = _where(block, block.monitor, folder=folder)
-    values = _column(path, selection, channel)
+    with damage_told(path):
+        values = _column(path, selection, channel)
     usable = np.isfinite(values) & (values > 0.0)
     if np.count_nonzero(usable) < LEAST_USABLE * values.size:
         raise InputError(

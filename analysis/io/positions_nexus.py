@@ -5,6 +5,7 @@ The ``axes`` attribute is not asked: real files name an axis there that stands s
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -116,7 +117,7 @@ def _datasets(top: h5py.Group) -> list[h5py.Dataset]:
     while waiting:
         group = waiting.pop()
         for name in group:
-            if not isinstance(group.get(name, getlink=True), h5py.HardLink):
+            if isinstance(name, bytes) or not isinstance(group.get(name, getlink=True), h5py.HardLink):
                 continue
             child = group[name]
             address = h5o.get_info(child.id).addr
@@ -131,12 +132,12 @@ def _datasets(top: h5py.Group) -> list[h5py.Dataset]:
 
 
 def axis_of(dataset: h5py.Dataset, *, name: str | None = None) -> Axis | None:
-    """Values of a dataset (n,), n >= 4, in um where its unit is a length; None for anything else."""
+    """Values (n,) of a list or raster, n >= 4, in um where its unit is a length; None for anything else."""
     try:
         unit = _text(dataset.attrs.get("units", ""))
         if not _is_plain(dataset) or (unit and unit not in UM_PER):
             return None
-        values = np.asarray(dataset[()], dtype=np.float64) * UM_PER.get(unit, 1.0)
+        values = np.asarray(dataset[()], dtype=np.float64).ravel() * UM_PER.get(unit, 1.0)
     except (KeyError, OSError, RuntimeError, TypeError, ValueError):
         return None
     values[~np.isfinite(values)] = np.nan
@@ -160,15 +161,15 @@ def read_hdf5_column(path: Path, selection: str | None, name: str) -> Array:
                 found="none there" if dataset is None else f"{dataset.dtype}, {dataset.shape}",
                 remedy="name it with its path: file#/path/of/the/monitor",
             )
-        return np.asarray(dataset[()], dtype=np.float64)
+        return np.asarray(dataset[()], dtype=np.float64).ravel()
 
 
 def _is_plain(dataset: h5py.Dataset) -> bool:
-    """Whether a dataset is a list of numbers in the file itself, in storage of bounded size."""
-    if dataset.ndim != 1 or not 4 <= dataset.size <= MAX_POINTS or dataset.dtype.kind not in "fiu":
+    """Whether a dataset is a list or a raster of numbers in the file itself, in storage of bounded size."""
+    if dataset.ndim not in (1, 2) or not 4 <= dataset.size <= MAX_POINTS or dataset.dtype.kind not in "fiu":
         return False
     plist = dataset.id.get_create_plist()
-    if plist.get_layout() == h5d.VIRTUAL or (dataset.chunks or (1,))[0] > MAX_POINTS:
+    if plist.get_layout() == h5d.VIRTUAL or math.prod(dataset.chunks or (1,)) > MAX_POINTS:
         return False
     return {plist.get_filter(at)[0] for at in range(plist.get_nfilters())} <= PLAIN_FILTERS
 

@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from analysis.errors import InputError
+from analysis.io.hdf5_safety import damage_told
 from analysis.io.positions_bliss import is_bliss, read_bliss_positions
 from analysis.io.positions_csv import read_csv
 from analysis.io.positions_fio import read_fio
@@ -104,7 +105,8 @@ def read_raster(block: XrayBlock, *, folder: Path) -> ScanRaster:
     """Read ``positions`` of a block and fit the grid; raises InputError where they are none, or disagree."""
     path, selection = positions_path(block.positions or "", folder=folder)
     name, reader = reader_of(path)
-    points = _fast_before_slow(reader(path, selection))
+    with damage_told(path):
+        points = _fast_before_slow(reader(path, selection))
     raster = _fitted(points, block, path=path)
     factor = 1.0 if points.in_um else _um_per_unit(raster, points, block, path=path)
     found = ScanRaster(

@@ -13,8 +13,7 @@ import h5py
 import numpy as np
 import numpy.typing as npt
 
-from analysis.errors import InputError
-from analysis.io.hdf5_safety import open_audited
+from analysis.io.hdf5_safety import damage_told, open_audited
 from analysis.io.series import Series
 
 Sizes = npt.NDArray[np.int64]
@@ -22,13 +21,8 @@ Sizes = npt.NDArray[np.int64]
 
 def stored_sizes(series: Series) -> tuple[Sizes, Sizes]:
     """Image numbers (n,) of the frames that are there, ascending, and the bytes (n,) of each. InputError."""
-    try:
+    with damage_told(series.path):
         return _sizes(series)
-    except (OSError, RuntimeError, KeyError) as error:  # what h5py raises in a damaged file
-        text = " ".join(str(error).split())[:160]
-        raise InputError(
-            series.path, expected="whole files", found=f"a damaged one ({text})", remedy="copy it again"
-        ) from None
 
 
 def _sizes(series: Series) -> tuple[Sizes, Sizes]:

@@ -20,7 +20,7 @@ from analysis.io.afm_formats import read_afm
 from analysis.io.detector_files import HDF5_SUFFIXES, TIFF_SUFFIXES, read_frames
 from analysis.io.frames_bliss import scan_names
 from analysis.io.frames_p10 import is_scan_folder
-from analysis.io.hdf5_safety import AuditedFile
+from analysis.io.hdf5_safety import AuditedFile, damage_told
 from analysis.io.poni import read_poni
 from analysis.io.positions_spec import mesh_numbers
 from analysis.io.scan_positions import reader_of
@@ -110,7 +110,7 @@ def _file(path: Path) -> list[Recognised]:
 
 def _hdf5(path: Path) -> list[Recognised]:
     try:
-        with AuditedFile(path) as file:
+        with damage_told(path), AuditedFile(path) as file:
             if "triptych_format" in getattr(file.get("/entry"), "attrs", {}):
                 return [Recognised(path=path, kind="unknown", told="a result, not raw data")]
             scans = scan_names(file)
@@ -156,8 +156,9 @@ def _positions(path: Path) -> list[Recognised]:
 
 def _readable_positions(path: Path, selection: str) -> list[Recognised]:
     try:
-        name, reader = reader_of(path)
-        points = reader(path, selection or None)
+        with damage_told(path):
+            name, reader = reader_of(path)
+            points = reader(path, selection or None)
     except InputError as error:
         return [] if path.suffix.lower() in HDF5_SUFFIXES else [_refused(path, error, selection)]
     unit = "" if points.in_um else ", in units that the file does not say"

@@ -191,6 +191,6 @@ def test_a_monitor_that_is_none_is_refused(folder: Path, monitor: str, words: st
     (folder / "short.csv").write_text("current\n1\n2\n3\n")
     np.savetxt(folder / "dark.csv", np.zeros(80), header="current", comments="")
     with h5py.File(folder / "m.h5", "w") as file:
-        file["scan/ic1"] = np.ones((3, 3))
+        file["scan/ic1"] = np.ones((3, 3, 3))
     with pytest.raises(InputError, match=words):
         opened(folder, monitor=monitor)

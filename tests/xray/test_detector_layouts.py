@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import h5py
+import hdf5plugin
 import numpy as np
 import pytest
 
@@ -245,6 +246,55 @@ def test_a_stack_is_found_where_the_file_points(tmp_path: Path) -> None:
         read_frames(tmp_path, "a.h5#/run/floats")
 
 
+@pytest.mark.parametrize(
+    "storage",
+    [
+        {"chunks": (1, 1, *SHAPE), **hdf5plugin.Bitshuffle(cname="lz4")},
+        {"chunks": (1, 3, *SHAPE), "compression": "gzip", "shuffle": True},
+        {},
+    ],
+)
+def test_a_raster_of_frames_is_a_series_row_by_row(tmp_path: Path, storage: dict[str, object]) -> None:
+    frames = numbered(6).reshape(2, 3, *SHAPE)
+    frames[:, :, 4, 7] = 2**32 - 1
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file.create_dataset("scan/frames", data=frames, **storage)
+    series = read_frames(tmp_path, "a.h5")
+    assert (series.shape, series.expected, series.present) == (SHAPE, 6, 6)
+    assert any("raster of 2 x 3" in note for note in series.notes)
+    region = Region(rows=(3, 9), cols=(5, 11))
+    with FrameReader(series, region) as reader:
+        out = np.zeros(region.shape, np.uint32)
+        for number in range(1, 7):
+            assert reader.read(number, out)
+            np.testing.assert_array_equal(out, frames.reshape(6, *SHAPE)[number - 1, 3:9, 5:11])
+        assert not reader.read(7, out)
+
+
+def test_a_raster_tells_frames_that_were_never_written_and_damaged_ones(tmp_path: Path) -> None:
+    path = tmp_path / "a.h5"
+    with h5py.File(path, "w") as file:
+        stack = file.create_dataset(
+            "frames", (2, 3, *SHAPE), np.uint32, chunks=(1, 1, *SHAPE), **hdf5plugin.Bitshuffle(cname="lz4")
+        )
+        for number in (0, 2, 3):
+            stack[divmod(number, 3)] = number + 1
+        offset = stack.id.get_chunk_info_by_coord((0, 2, 0, 0)).byte_offset
+    raw = bytearray(path.read_bytes())
+    raw[offset + 8 : offset + 16] = b"\xff" * 8
+    path.write_bytes(bytes(raw))
+    series = read_frames(tmp_path, "a.h5")
+    assert seen(series, 6) == [1, 0, 0, 4, 0, 0]
+    with FrameReader(series, Region(rows=(0, 2), cols=(0, 2))) as reader:
+        assert reader.numbers().tolist() == [1, 3, 4]
+    with h5py.File(path, "w") as file:
+        file.create_dataset(
+            "frames", (2, 3, *SHAPE), np.uint32, **hdf5plugin.Bitshuffle(cname="lz4", nelems=0)
+        )
+    with pytest.raises(InputError, match="one frame a chunk"):
+        read_frames(tmp_path, "a.h5")
+
+
 # --- what is no series ------------------------------------------------------------------------------------
 
 
@@ -263,6 +313,18 @@ def test_sizes_that_are_only_declared_are_refused_before_allocation(
     with h5py.File(tmp_path / "a.h5", "w") as file:
         file.create_dataset(place, shape=shape, chunks=chunks, dtype=np.uint32)
     with little_memory(), pytest.raises(InputError, match=words):
+        read_frames(tmp_path, "a.h5")
+
+
+@pytest.mark.parametrize(
+    ("shape", "chunks"), [((10**6, 10**6, 24, 40), (1, 1, 24, 40)), ((3, 9000, 240, 400), (3, 9000, 240, 40))]
+)
+def test_rasters_that_are_only_declared_are_refused_before_allocation(
+    tmp_path: Path, shape: tuple[int, ...], chunks: tuple[int, ...]
+) -> None:
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file.create_dataset("frames", shape=shape, chunks=chunks, dtype=np.uint32)
+    with little_memory(), pytest.raises(InputError, match="at most 10000000 frames"):
         read_frames(tmp_path, "a.h5")
 
 

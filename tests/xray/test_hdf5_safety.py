@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from analysis.errors import InputError
-from analysis.io.hdf5_safety import AuditedFile, named_file, open_audited
+from analysis.io.hdf5_safety import AuditedFile, damage_told, named_file, open_audited
 
 
 @pytest.fixture
@@ -118,3 +118,29 @@ def test_what_is_no_hdf5_file_is_refused_in_words(tmp_path: Path, content: bytes
     for path in (tmp_path / "x.h5", tmp_path / "absent.h5"):
         with pytest.raises(InputError, match="expected an HDF5 file"):
             open_audited(path)
+
+
+def test_a_byte_changed_anywhere_is_read_or_told_in_a_sentence(folder: Path) -> None:
+    """Audit and reading of the whole tree raise nothing but the one typed error."""
+    path = folder / "data.h5"
+    whole = path.read_bytes()
+    outcomes = set()
+    for at in range(0, len(whole), 11):
+        path.write_bytes(whole[:at] + bytes([whole[at] ^ 0xFF]) + whole[at + 1 :])
+        try:
+            with damage_told(path), AuditedFile(path) as file:
+                dataset = file.dataset("/a/b")
+                outcomes.add("nothing" if dataset is None else str(dataset[()].size))
+        except InputError as error:
+            outcomes.add("lines" if "\n" in str(error) else "sentence")
+    assert {"3", "sentence"} <= outcomes
+    assert "lines" not in outcomes
+
+
+def test_names_that_are_no_text_are_passed_over(folder: Path) -> None:
+    from analysis.io.detector_files import read_frames
+
+    with h5py.File(folder / "odd.h5", "w") as file:
+        file.create_group(b"\xff\xfe")
+        file["frames"] = np.zeros((2, 20, 20), np.uint16)
+    assert read_frames(folder, "odd.h5").present == 2
