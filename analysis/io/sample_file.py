@@ -23,7 +23,7 @@ from pydantic import (
     model_validator,
 )
 
-from analysis.errors import InputError, NotServedError
+from analysis.errors import InputError
 
 FILE_NAME = "sample.toml"
 ID_PATTERN = re.compile(r"[A-Za-z0-9._-]+")
@@ -242,7 +242,6 @@ def read_sample(path: Path) -> Sample:
         sample = Sample.model_validate_json(json.dumps(tables, default=str))
     except ValidationError as error:
         raise _first_fault(path, error, single_xray=single) from None
-    _refuse_unserved(path, sample)
     return sample
 
 
@@ -254,12 +253,6 @@ def write_sample(path: Path, text: str) -> None:
             file.write(text)
     except OSError as error:
         raise InputError(path, expected="a place for a new file", found=str(error.strerror)) from None
-
-
-def _refuse_unserved(path: Path, sample: Sample) -> None:
-    for block in sample.xray:
-        if block.monitor is not None:
-            raise NotServedError(f"{path}: xray.monitor is not served by this version: remove the key")
 
 
 def _first_fault(path: Path, error: ValidationError, *, single_xray: bool) -> InputError:

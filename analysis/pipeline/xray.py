@@ -16,12 +16,11 @@ from analysis.io.sample_file import XrayBlock
 from analysis.io.scan_positions import raster_lines
 from analysis.pipeline.executors import Crew, threads
 from analysis.pipeline.xray_cells import order_line
-from analysis.pipeline.xray_center import center_note, is_refined, with_refined_center
+from analysis.pipeline.xray_center import center_note, checked_beam, with_refined_center
 from analysis.pipeline.xray_scan import Scan, open_scan
 from analysis.pipeline.xray_setup import region_of, region_origin, setup_of
 from analysis.pipeline.xray_stream import Streamed, batches_of, stream
 from analysis.records import XrayReduction
-from analysis.xray.beam_center import beam_of_scan
 from analysis.xray.frame_kernels import OK, STATUS
 from analysis.xray.geometry import flipped
 from analysis.xray.maps import (
@@ -57,16 +56,17 @@ def reduce_xray(
     with FrameReader(scan.series, region) as reader:
         prepared = setup_of(scan, reader, region, geometry, origin, folder)
         setup = prepared.setup
-        store = PatternStore(scratch, (*scan.grid.shape, *region.shape))
-        batches = batches_of(scan.numbers)
+        store, batches = PatternStore(scratch, (*scan.grid.shape, *region.shape)), batches_of(scan.numbers)
         with threads(workers) if crew is None else nullcontext(crew) as hands:
             streamed = stream(reader, setup, batches, store, crew=hands, progress=progress)
-    rows, rings, size = streamed.rows, streamed.rings, nanocrystal_size_nm
-    gained = second_chance(rows, scan.grid.shape, streamed.pattern, setup)
+    rows, rings, shape, size = streamed.rows, streamed.rings, scan.grid.shape, nanocrystal_size_nm
+    exposures = setup.exposures_of(scan.numbers.ravel())
+    exposed = float(exposures[rows[:, STATUS] == OK].sum())
+    gained = second_chance(rows, shape, streamed.pattern, setup, exposures)
     patterns = store.assemble(len(batches))
-    points = point_maps(rows, rings, setup, shape=scan.grid.shape, nanocrystal_size_nm=size)
-    missing = rows[:, STATUS].reshape(scan.grid.shape) == FRAME_MISSING
-    beam = beam_of_scan(rows, streamed.pattern, setup, geometry, origin=origin, applied=is_refined(geometry))
+    points = point_maps(rows, rings, setup, shape=shape, nanocrystal_size_nm=size, exposures=exposures)
+    missing = rows[:, STATUS].reshape(shape) == FRAME_MISSING
+    beam = checked_beam(streamed, setup, geometry, origin)
     return XrayReduction(
         index=index,
         crystal=block.crystal,
@@ -93,14 +93,14 @@ def reduce_xray(
         patterns=patterns,
         pixel_verdict=prepared.verdict,
         beam_center=beam,
-        **_averages(streamed, setup),
+        **_averages(streamed, setup, exposures, exposed),
     )
 
 
-def _averages(streamed: Streamed, setup: ScanSetup) -> dict[str, Any]:
-    """Fields of the reduction that average over the frames with a lattice."""
-    average = average_pattern(streamed.total, streamed.summed, setup)
-    profile, profile_err = _average_radial(streamed.rows, streamed.rings, setup)
+def _averages(streamed: Streamed, setup: ScanSetup, exposures: Array, exposed: float) -> dict[str, Any]:
+    """Fields of the reduction that average over the frames with a lattice, ``exposed`` in all when added."""
+    average = average_pattern(streamed.total, exposed, setup)
+    profile, profile_err = _average_radial(streamed.rows, streamed.rings, setup, exposures)
     return {
         "average_pattern": average,
         "polar": polar_average(average, setup),
@@ -109,12 +109,12 @@ def _averages(streamed: Streamed, setup: ScanSetup) -> dict[str, Any]:
     }
 
 
-def _average_radial(rows: Array, rings: Array, setup: ScanSetup) -> tuple[Array, Array]:
+def _average_radial(rows: Array, rings: Array, setup: ScanSetup, exposures: Array) -> tuple[Array, Array]:
     """Mean radial profile of the frames with a lattice (of all, where none has one) and its 1 sigma."""
     chosen = rows[:, STATUS] == OK
     if not chosen.any():
         chosen = rows[:, STATUS] != FRAME_MISSING
-    number = max(1, int(chosen.sum()))
+    number = max(float(exposures[chosen].sum()), 1e-9)
     value, spread = radial_profiles(rings[chosen].sum(axis=0, keepdims=True) / number, setup)
     background = setup.expected.sum(axis=1)
     weight = np.maximum(setup.weight.sum(axis=1), 1e-12)

@@ -11,10 +11,12 @@ from analysis.io.frames import FrameReader
 from analysis.io.pattern_packing import packed, unpacked
 from analysis.pipeline.xray_scan import Scan
 from analysis.pipeline.xray_setup import region_of, region_origin, setup_of
+from analysis.pipeline.xray_stream import Streamed
 from analysis.records import BeamCenter, DetectorGeometry
-from analysis.xray.beam_center import NearPeaks, beam_from_pairs, chosen_frames, near_peaks_of
+from analysis.xray.beam_center import NearPeaks, beam_from_pairs, beam_of_scan, chosen_frames, near_peaks_of
 from analysis.xray.geometry import flipped
 from analysis.xray.reduction import Plan, reduce_batch
+from analysis.xray.setup import ScanSetup
 
 SAMPLED_FRAMES, AT_ONCE = 160, 16
 PASSES = 2
@@ -52,6 +54,22 @@ def is_refined(geometry: DetectorGeometry) -> bool:
     return REFINED in geometry.sources.get("beam_center_px", "")
 
 
+def checked_beam(
+    streamed: Streamed, setup: ScanSetup, geometry: DetectorGeometry, origin: tuple[int, int]
+) -> BeamCenter | None:
+    """The beam's place from the scan as it was reduced."""
+    numbers = np.concatenate([np.asarray(batch, dtype=np.int64) for batch in streamed.batches])
+    return beam_of_scan(
+        streamed.rows,
+        streamed.pattern,
+        setup,
+        geometry,
+        origin=origin,
+        exposures=setup.exposures_of(numbers),
+        applied=is_refined(geometry),
+    )
+
+
 def _as_in_file(shift_px: tuple[float, float], flip: str) -> tuple[float, float]:
     """A shift on the mirrored detector as one on the frames in their file."""
     col, row = shift_px
@@ -70,10 +88,12 @@ def _beam_of_sample(scan: Scan, *, folder: Path) -> BeamCenter | None:
         there = np.intersect1d(reader.numbers(), scan.numbers)
         some = there[np.unique(np.linspace(0, there.size - 1, SAMPLED_FRAMES).astype(np.int64))]
         for first in range(0, some.size, AT_ONCE):
-            batch = reduce_batch(plan, [int(number) for number in some[first : first + AT_ONCE]])
+            numbers = some[first : first + AT_ONCE]
+            batch = reduce_batch(plan, [int(number) for number in numbers])
             chosen = chosen_frames(batch.rows)
             patterns = [unpacked(batch.patterns[k], batch.item_bytes[k], shape=region.shape) for k in chosen]
-            pairs += near_peaks_of(batch.rows[chosen], patterns, setup)
+            exposures = setup.exposures_of(numbers[chosen])
+            pairs += near_peaks_of(batch.rows[chosen], patterns, setup, exposures)
     return beam_from_pairs(pairs, setup, geometry, origin=origin)
 
 

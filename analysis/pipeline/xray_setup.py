@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -103,7 +103,21 @@ def setup_of(
         q_max_per_nm=block.saxs_q_max_per_nm,
         first_order_q_per_nm=block.first_order_q_per_nm,
     )
+    if scan.monitor is not None:
+        setup = replace(setup, exposures=scan.monitor)
+        notes.append(_monitor_note(scan))
     return Prepared(setup=setup, verdict=pixels.verdict, notes=tuple(notes))
+
+
+def _monitor_note(scan: Scan) -> str:
+    """What was done with the monitor, and for how many points it is not known."""
+    known = np.zeros(scan.numbers.shape, dtype=np.bool_)
+    there = (scan.numbers >= 1) & (scan.numbers <= scan.monitor.size) if scan.monitor is not None else known
+    if scan.monitor is not None:
+        known[there] = np.isfinite(scan.monitor[scan.numbers[there] - 1])
+    text = f"intensities are at the median monitor ({scan.monitor_source}), background frames are taken to be"
+    lost = int(np.count_nonzero(~known & (scan.numbers > 0)))
+    return f"{text}; {lost} points without a value are taken to be as well" if lost else text
 
 
 def beam_in_region(geometry: DetectorGeometry, origin: tuple[int, int]) -> tuple[float, float]:

@@ -38,11 +38,14 @@ WORST_PX = 2.0
 
 @dataclass(frozen=True, kw_only=True)
 class NearPeaks:
-    """Of one frame: the parameters of its peaks (12,), pixels near them (flat indices) and their counts."""
+    """Of one frame: the parameters of its peaks (12,), pixels near them (flat indices) and their counts.
+
+    ``exposure`` is relative to that of the setup."""
 
     parameters: Array
     places: Index
     counts: Array
+    exposure: float = 1.0
 
 
 def chosen_frames(rows: Array, most: int = MOST_FRAMES) -> npt.NDArray[np.int64]:
@@ -57,12 +60,15 @@ def chosen_frames(rows: Array, most: int = MOST_FRAMES) -> npt.NDArray[np.int64]
     return good[np.unique(np.linspace(0, good.size - 1, min(most, good.size)).astype(np.int64))]
 
 
-def near_peaks_of(rows: Array, patterns: Sequence[Counts], setup: ScanSetup) -> list[NearPeaks]:
+def near_peaks_of(
+    rows: Array, patterns: Sequence[Counts], setup: ScanSetup, exposures: Array | None = None
+) -> list[NearPeaks]:
     """What frames with these ``rows`` (n, ROW_LENGTH) and counts (h, w) hold near their peaks."""
     room = np.empty(setup.places.size, dtype=np.int32)
     q, phi = setup.q_mean_per_nm.ravel(), setup.phi_rad.ravel()
     kept = []
-    for row, pattern in zip(rows, patterns, strict=True):
+    each = np.ones(len(rows)) if exposures is None else exposures
+    for row, pattern, exposure in zip(rows, patterns, each, strict=True):
         parameters = row[PARAMETERS : PARAMETERS + N_PEAKS].copy()
         found = room[: near_peaks(q, phi, setup.places, parameters, REACH, room)]
         counts = pattern.ravel()[found]
@@ -72,6 +78,7 @@ def near_peaks_of(rows: Array, patterns: Sequence[Counts], setup: ScanSetup) -> 
                 parameters=parameters,
                 places=found[trusted],
                 counts=counts[trusted].astype(np.float64),
+                exposure=float(exposure),
             )
         )
     return kept
@@ -164,8 +171,8 @@ def _asked(
             q_mean,
             phi,
             slopes,
-            efficiency,
-            background,
+            frame.exposure * efficiency,
+            frame.exposure * background,
             frame.places,
             frame.counts,
             parameters[index],
@@ -225,9 +232,12 @@ def beam_of_scan(
     geometry: DetectorGeometry,
     *,
     origin: tuple[int, int],
+    exposures: Array | None = None,
     applied: bool = False,
 ) -> BeamCenter | None:
     """The beam's place from a reduced scan; ``pattern`` gives the counts (h, w) of a point by its index."""
     chosen = chosen_frames(rows)
-    frames = near_peaks_of(rows[chosen], [pattern(int(point)) for point in chosen], setup)
+    patterns = [pattern(int(point)) for point in chosen]
+    each = None if exposures is None else exposures[chosen]
+    frames = near_peaks_of(rows[chosen], patterns, setup, each)
     return beam_from_pairs(frames, setup, geometry, origin=origin, applied=applied)

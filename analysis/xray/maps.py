@@ -76,8 +76,12 @@ def point_maps(
     *,
     shape: tuple[int, int],
     nanocrystal_size_nm: tuple[float, float] | None,
+    exposures: Array | None = None,
 ) -> PointMaps:
-    """Maps from ``rows`` (points, ROW_LENGTH) and ``rings`` (points, n_q), both in scan order."""
+    """Maps from ``rows`` (points, ROW_LENGTH) and ``rings`` (points, n_q), both in scan order.
+
+    Intensities are those at an exposure of 1; ``exposures`` (points,) are relative, None: all are alike.
+    """
     status = marked_partial(rows[:, STATUS].astype(np.int64).reshape(shape), rows[:, PHOTONS].reshape(shape))
     carries = np.isin(status, (OK, PARTIAL_BEAM)).ravel()
     cells, own_width, width_err = _cells(rows[carries], setup)
@@ -98,11 +102,11 @@ def point_maps(
     )
     nothing = np.full(shape, np.nan)
     maps = (
-        _intensity_map(rows, setup, shape),
+        _intensity_map(rows, setup, shape, np.ones(len(rows)) if exposures is None else exposures),
         *(_on_grid(name, unit, values, errors_, carries, shape) for name, unit, values, errors_ in fitted),
         QuantityMap(name="a_al", unit="nm", values=nothing, errors=nothing.copy()),
     )
-    radial, radial_err = radial_profiles(rings, setup)
+    radial, radial_err = radial_profiles(rings, setup, exposures)
     return PointMaps(
         maps={each.name: each for each in maps},
         status=status.astype(np.uint8),
@@ -112,11 +116,12 @@ def point_maps(
     )
 
 
-def _intensity_map(rows: Array, setup: ScanSetup, shape: tuple[int, int]) -> QuantityMap:
+def _intensity_map(rows: Array, setup: ScanSetup, shape: tuple[int, int], exposures: Array) -> QuantityMap:
     """Counts above the scaled background of every frame that was seen."""
     seen = np.isfinite(rows[:, INTENSITY])
-    variance = rows[seen, COUNTED] + setup.background_share * float(setup.expected.sum())
-    return _on_grid("intensity", "counts", rows[seen, INTENSITY], np.sqrt(variance), seen, shape)
+    exposure = exposures[seen]
+    variance = rows[seen, COUNTED] / exposure**2 + setup.background_share * float(setup.expected.sum())
+    return _on_grid("intensity", "counts", rows[seen, INTENSITY] / exposure, np.sqrt(variance), seen, shape)
 
 
 def _on_grid(
@@ -185,21 +190,26 @@ def _fit_parameters(
     return full
 
 
-def radial_profiles(rings: Array, setup: ScanSetup) -> tuple[Array, Array]:
+def radial_profiles(rings: Array, setup: ScanSetup, exposures: Array | None = None) -> tuple[Array, Array]:
     """Background-subtracted counts per pixel of each ring, (points, n_q), and 1 sigma; NaN where none counts.
 
-    ``I = (sum n - sum B) / sum e``: the efficiency is in the denominator, counts are not weighted.
+    ``I = (sum n / m - sum B) / sum e``: the efficiency is in the denominator, counts are not weighted. The
+    relative ``exposures`` m (points,) are 1 where none are given.
     """
     weight = setup.weight.sum(axis=1)
     background = setup.expected.sum(axis=1)
+    each = np.ones((len(rings), 1)) if exposures is None else exposures[:, None]
     with np.errstate(divide="ignore", invalid="ignore"):
-        value = np.where(weight > 0.0, (rings - background) / weight, np.nan)
-        spread = np.sqrt(rings + setup.background_share * background) / weight
+        value = np.where(weight > 0.0, (rings / each - background) / weight, np.nan)
+        spread = np.sqrt(rings / each**2 + setup.background_share * background) / weight
     return value, np.where(weight > 0.0, spread, np.nan)
 
 
-def average_pattern(total: npt.NDArray[np.uint64], frames: int, setup: ScanSetup) -> Array:
-    """Mean counts a frame (h, w), background subtracted; NaN where a pixel does not count."""
+def average_pattern(total: npt.NDArray[np.uint64], frames: float, setup: ScanSetup) -> Array:
+    """Mean counts a frame (h, w), background subtracted; NaN where a pixel does not count.
+
+    ``frames`` is how many were added up, or the sum of their relative exposures.
+    """
     if frames == 0:
         return np.full(setup.shape, np.nan)
     return np.asarray(np.where(setup.usable, total / frames - setup.background, np.nan))

@@ -32,6 +32,7 @@ from analysis.xray.frame_kernels import (
 from analysis.xray.frame_pass import FramePass, FrameSource, PassBatch, WholeFrame, joined_passes
 from analysis.xray.gather_kernels import N_FAMILY
 from analysis.xray.pattern_kernels import put_away
+from analysis.xray.pixel_table import PixelTable
 from analysis.xray.search_kernels import MAX_CANDIDATES
 from analysis.xray.setup import ScanSetup
 
@@ -102,7 +103,8 @@ def reduce_batch(plan: Plan, numbers: Sequence[int]) -> Batch:
         if not _read(plan, number, counts, whole):
             rows[place, STATUS] = FRAME_MISSING
             continue
-        _look(setup, counts, room, rings[place], rows[place])
+        table = setup.table_at(float(setup.exposures_of(number)))
+        _look(table, counts, room, rings[place], rows[place])
         for task in tasks.values():
             task.take(place, whole, counts, rows[place])
         is_summed = rows[place, STATUS] == OK
@@ -129,12 +131,12 @@ def _read(plan: Plan, number: int, counts: Counts, whole: WholeFrame) -> bool:
     return plan.source.read_whole(number, counts, whole) if whole.size else plan.source.read(number, counts)
 
 
-def _look(setup: ScanSetup, counts: Counts, room: _Room, rings: Array, row: Array) -> None:
+def _look(table: PixelTable, counts: Counts, room: _Room, rings: Array, row: Array) -> None:
     """Search one frame and fit what was found."""
     flat = counts.reshape(-1)
-    found = search_frame(flat, setup.table, rings, room.candidates, row)
+    found = search_frame(flat, table, rings, room.candidates, row)
     if found > 0:
-        fit_frame(flat, setup.table, room.candidates, found, room.pixels, row)
+        fit_frame(flat, table, room.candidates, found, room.pixels, row)
 
 
 def reduce_batches(
@@ -173,12 +175,17 @@ def _joined(parts: list[Batch]) -> Batch:
 
 
 def second_chance(
-    rows: Array, shape: tuple[int, int], read: Callable[[int], Counts | None], setup: ScanSetup
+    rows: Array,
+    shape: tuple[int, int],
+    read: Callable[[int], Counts | None],
+    setup: ScanSetup,
+    exposures: Array | None = None,
 ) -> int:
     """Fit points without a lattice once more, started from their neighbours' median; gives how many gained.
 
     ``rows`` (points, ROW_LENGTH) are changed in place; ``read`` gives the pattern of a point by its index.
     Neighbours are the 8 around a point that were ok after the first pass, so order does not matter.
+    ``exposures`` (points,) are relative; None: all are alike.
     """
     status = rows[:, STATUS].reshape(shape)
     ok = status == OK
@@ -196,9 +203,10 @@ def second_chance(
             continue
         tried = rows[index].copy()
         flat = counts.reshape(-1)
-        found = search_frame(flat, setup.table, rings, room.candidates, tried)
+        table = setup.table_at(1.0 if exposures is None else float(exposures[index]))
+        found = search_frame(flat, table, rings, room.candidates, tried)
         tried[PARAMETERS : PARAMETERS + 2 * N_FAMILY] = _middle(around)
-        fit_frame(flat, setup.table, room.candidates, found, room.pixels, tried)
+        fit_frame(flat, table, room.candidates, found, room.pixels, tried)
         if tried[STATUS] == OK and tried[SIGNAL : SIGNAL + 2].min() >= SECOND_SIGNAL:
             changes.append((index, tried))
     for index, tried in changes:

@@ -30,6 +30,7 @@ class ScanSetup:
     its value. ``place`` is (beam column, beam row, nm^-1 per pixel) in the region. ``window`` are the q bins
     (first, stop) in which first orders are looked for. ``limit`` is the first count that is not trusted.
     ``places`` and ``bins`` list the flat indices of the pixels that count and their polar bins.
+    ``exposures`` (n,) is the relative exposure of images 1 ... n by the monitor; None: all are alike.
     """
 
     usable: Mask
@@ -49,6 +50,28 @@ class ScanSetup:
     weight: Array
     ring_pixels: Array
     deviance_table: Array
+    exposures: Array | None = None
+
+    def exposures_of(self, numbers: npt.ArrayLike) -> Array:
+        """Relative exposure of images with these numbers, 1 where there is none or it is not known."""
+        wanted = np.asarray(numbers, dtype=np.int64)
+        found = np.ones(wanted.shape)
+        if self.exposures is not None:
+            there = (wanted >= 1) & (wanted <= self.exposures.size)
+            found[there] = self.exposures[wanted[there] - 1]
+        return np.where(np.isfinite(found), found, 1.0)
+
+    def table_at(self, exposure: float) -> PixelTable:
+        """The table of a frame with this relative exposure, which multiplies all that the model expects."""
+        if exposure == 1.0:
+            return self.table
+        return self.table._replace(
+            efficiency=exposure * self.table.efficiency,
+            background=exposure * self.table.background,
+            expected=exposure * self.table.expected,
+            weight=exposure * self.table.weight,
+            background_share=exposure * self.table.background_share,
+        )
 
     @property
     def shape(self) -> tuple[int, int]:

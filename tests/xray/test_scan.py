@@ -15,7 +15,7 @@ from analysis.pipeline.xray import reduce_xray
 from analysis.pipeline.xray_check import check_xray
 from analysis.pipeline.xray_scan import xray_inputs
 from analysis.records import PIXEL_VERDICTS, XRAY_STATUS, XrayReduction
-from tests.xray.frames import MASKED, SmallScan
+from tests.xray.frames import MASKED, SmallScan, film, peaks, write_series
 
 SCAN = SmallScan()
 BLOCK = {
@@ -245,7 +245,6 @@ def test_a_missing_file_leaves_its_points_empty(
 
 
 def test_serpentine_rows_run_back(folder: Path, tmp_path: Path, reduction: XrayReduction) -> None:
-    from tests.xray.frames import write_series
 
     frames = SCAN.frames().reshape(4, 5, *SCAN.instrument.shape)
     frames[1::2] = frames[1::2, ::-1]
@@ -385,3 +384,32 @@ def test_a_wrong_beam_centre_is_told_and_refined_if_asked(written: Path, tmp_pat
         truth = SCAN.lattice(1)
         a_sc = refined.maps["a_sc"]
         assert np.abs((a_sc.values[1, 1:4] - truth.a_sc) / a_sc.errors[1, 1:4]).max() < 4.5
+
+
+def test_a_monitor_multiplies_the_model(tmp_path: Path, reduction: XrayReduction) -> None:
+    """Frames at 0.5 to 2 times the median intensity: maps are as they were, where without it they are not."""
+    folder = tmp_path / "monitored"
+    relative = np.resize([0.5, 1.0, 2.0, 1.0, 0.7], 20)
+    empty = film(SCAN.instrument)
+    bright = [empty + peaks(SCAN.instrument, SCAN.lattice(row)) for row in range(4)]
+    expected = np.array([bright[k // 5] if k % 5 in (1, 2, 3) else empty for k in range(20)])
+    rng = np.random.default_rng(12)
+    frames = rng.poisson(relative[:, None, None] * expected).astype(np.uint32)
+    SCAN.write(folder)
+    write_series(folder, "scan", SCAN.finished(frames, rng), instrument=SCAN.instrument, per_file=7)
+    np.savetxt(folder / "monitor.csv", 1e6 * relative, header="current", comments="")
+    told = reduce(folder, tmp_path / "told", monitor="monitor.csv")
+    blind = reduce(folder, tmp_path / "blind")
+    assert any("monitor" in note for note in told.notes)
+    off = told.maps["intensity"]
+    assert np.abs(off.values[:, (0, 4)] / off.errors[:, (0, 4)]).max() < 4.0
+    assert np.abs(blind.maps["intensity"].values[:, 0] / blind.maps["intensity"].errors[:, 0]).min() > 10.0
+    photons = told.maps["photons"].values[:, 1:4]
+    assert photons.mean() == pytest.approx(reduction.maps["photons"].values[:, 1:4].mean(), rel=0.03)
+    assert np.ptp(photons.mean(axis=0)) < 0.1 * photons.mean()
+    for row in range(4):
+        a_sc = told.maps["a_sc"]
+        pull = (a_sc.values[row, 1:4] - SCAN.lattice(row).a_sc) / a_sc.errors[row, 1:4]
+        assert np.abs(pull).max() < 4.5
+    level = np.nanmean(told.average_pattern) / np.nanmean(reduction.average_pattern)
+    assert level == pytest.approx(1.0, abs=0.05)
