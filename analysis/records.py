@@ -20,6 +20,8 @@ from analysis.codes import PIXEL_VERDICTS as PIXEL_VERDICTS
 from analysis.codes import SEM_STATUS as SEM_STATUS
 from analysis.codes import XRAY_STATUS as XRAY_STATUS
 from analysis.measured import Measured as Measured
+from analysis.registration_records import Transform as Transform
+from analysis.registration_records import Trend as Trend
 from analysis.sem_records import ParticleSizes as ParticleSizes
 from analysis.sem_records import SemRegion as SemRegion
 from analysis.wide_angle_records import SPOT_COLUMNS as SPOT_COLUMNS
@@ -124,7 +126,8 @@ class Outline:
 
     ``vertices_um`` is (n, 2) of x, y, not closed. ``half_sides_um`` are A along the rectangle's first axis,
     which points ``angle_rad`` counter-clockwise as displayed from +x, and B along its second. ``error_um``
-    is 1 sigma of the edge's place. ``source`` is ``found``, ``given`` or ``edge and centre``.
+    is 1 sigma of the edge's place. ``source`` is ``found``, ``given`` (in the sample file),
+    ``drawn``, ``edge and centre``, or ``from`` another reduction, which it names.
     """
 
     vertices_um: Array
@@ -418,17 +421,25 @@ class InputFile:
 
 @dataclass(frozen=True, kw_only=True)
 class Provenance:
-    """What made a result: software, algorithm version, the parsed sample file as JSON, every input."""
+    """What made a result: software, algorithm version, the parsed sample file as JSON, every input.
+
+    ``edits_json`` holds the outlines drawn and landmarks picked that count, with who and when.
+    """
 
     software: str
     algorithm: int
     parameters_json: str
     inputs: tuple[InputFile, ...]
+    edits_json: str = "[]"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Result:
-    """Everything a sample was reduced to: the only thing that passes from the analysis to the pages."""
+    """Everything a sample was reduced to: the only thing that passes from the analysis to the pages.
+
+    ``preparation`` holds what is stated of ``synthesis``, ``solvent``, ``substrate``; ``transforms`` lay
+    frames of one crystal upon each other.
+    """
 
     sample_id: str
     title: str
@@ -443,3 +454,6 @@ class Result:
     profiles: Sequence[Profile] = ()
     correlations: Sequence[Correlation] = ()
     summary: Mapping[str, Measured | None] = field(default_factory=dict)
+    preparation: Mapping[str, str] = field(default_factory=dict)
+    transforms: Sequence[Transform] = ()
+    trends: Sequence[Trend] = ()

@@ -234,11 +234,48 @@ def import_raw(paths: tuple[Path, ...], folder: Path) -> None:
         )
 
 
-@main.command(context_settings={"ignore_unknown_options": True})
-@click.argument("results", nargs=-1)
-def compare(results: tuple[str, ...]) -> None:  # noqa: ARG001
-    """Compare results (not served yet)."""
-    raise NotServedError("compare is not served by this version: use the Compare page")
+@main.command()
+@click.argument("results", type=SOME_PATH, nargs=-1, required=True, metavar="RESULT.h5...")
+@click.option(
+    "--to", "folder", type=SOME_PATH, required=True, help="Folder for compare.csv and compare.json."
+)
+@click.option(
+    "--by",
+    type=click.Choice(["method", "composition", "sample"]),
+    default="method",
+    show_default=True,
+    help="What sorts samples into groups.",
+)
+@click.option(
+    "--group", "groups", multiple=True, metavar="NAME=ID,ID...", help="A hand-picked group; may be repeated."
+)
+def compare(results: tuple[Path, ...], folder: Path, by: str, groups: tuple[str, ...]) -> None:
+    """Compare results by group, crystals as n: compare.csv and compare.json."""
+    from analysis.io.results import read_result
+    from analysis.pipeline.comparison import compared, export_comparison
+
+    found = [read_result(result) for result in results]
+    picked = _picked(groups, {result.sample_id for result in found}) if groups else None
+    comparison = compared(found, groups=picked, by=by)
+    for path in export_comparison(comparison, found, folder):
+        click.echo(path)
+    click.echo(one_line(comparison.sentence), err=True)
+
+
+def _picked(groups: tuple[str, ...], known: set[str]) -> dict[str, str]:
+    """Sample id to the name of its hand-picked group."""
+    picked: dict[str, str] = {}
+    for text in groups:
+        name, _, ids = text.partition("=")
+        for sample_id in filter(None, ids.split(",")):
+            if not name or sample_id not in known:
+                raise click.BadParameter(
+                    f"{sample_id!r} is not among {', '.join(sorted(known))}", param_hint="--group"
+                )
+            picked[sample_id] = name
+        if not ids:
+            raise click.BadParameter(f"{text!r} is not NAME=ID,ID...", param_hint="--group")
+    return picked
 
 
 if __name__ == "__main__":

@@ -25,6 +25,8 @@ from analysis.records import (
     Provenance,
     Result,
     SemReduction,
+    Transform,
+    Trend,
     XrayReduction,
 )
 from tests.synthetic_crystal import HALF_SIDE_UM, a_sc_nm, modulus_gpa
@@ -65,7 +67,40 @@ def make_result(
         profiles=[*_xray_profiles(scans), *_sem_profiles(images), *_afm_profiles(fields)],
         correlations=_correlations(method, random) if xray and afm else (),
         summary=_summary(method, xray=xray, afm=afm),
+        preparation={"synthesis": "hot injection", "solvent": "toluene", "substrate": ""},
+        transforms=(_transform(),) if xray and afm else (),
+        trends=_trends(method) if xray else (),
     )
+
+
+def _transform() -> Transform:
+    """The AFM's frame shifted upon the scan's, by three pairs of landmarks that do not quite agree."""
+    places = np.array([[3.0, 3.0, 4.0, 2.5], [9.0, 4.0, 10.1, 3.5], [5.0, 10.0, 5.9, 9.5]])
+    matrix = np.array([[1.0, 0.0, 1.0], [0.0, 1.0, -0.5], [0.0, 0.0, 1.0]])
+    return Transform(
+        kind="translation",
+        mirrored=False,
+        matrix=matrix,
+        covariance=0.003 * np.eye(2),
+        residuals_um=places[:, 2:] - places[:, :2] - (1.0, -0.5),
+        leave_one_out_um=np.array([0.0, 0.15, 0.15]),
+        landmarks_um=places,
+        source="afm.0",
+        target="xray.0",
+    )
+
+
+def _trends(method: str) -> tuple[Trend, ...]:
+    rise = 6.0 if method == "diffusion" else 0.0
+    likely = {"constant": 0.05, "straight": 0.85, "plateau": 0.08, "step": 0.02}
+    return tuple(
+        Trend(
+            modality="xray", index=0, crystal="A", quantity="a_sc", coordinate=coordinate, unit=unit,
+            slope=slope, slope_err=0.05, robust_slope=slope, robust_slope_err=0.06, n=81, shape="straight",
+            place=np.nan, **{f"weight_{name}": weight for name, weight in likely.items()},
+        )
+        for coordinate, unit, slope in (("rectangle", "nm", rise), ("depth", "nm/um", 0.2 * rise))
+    )  # fmt: skip
 
 
 def _provenance() -> Provenance:

@@ -54,7 +54,7 @@ COMPARED_BYTES = 2**24
 SPARE_BYTES = 16_000_000
 """Room asked for beside the arrays: the file's own structure, and the next thing that wants to be written."""
 
-WORDS = ("sample_id", "title", "composition", "method", "simulated", "nanocrystal_size_nm")
+WORDS = ("sample_id", "title", "composition", "method", "simulated", "nanocrystal_size_nm", "preparation")
 UNREADABLE = (
     OSError,
     KeyError,
@@ -161,7 +161,7 @@ def _put_result(file: h5py.File, result: Result) -> None:
         put_sem(entry["sem"], str(number), image)
     for number, field in enumerate(result.afm):
         put_afm(entry["afm"], str(number), field)
-    for name in ("profiles", "correlations", "summary"):
+    for name in ("profiles", "correlations", "summary", "transforms", "trends"):
         put(entry, name, getattr(result, name))
 
 

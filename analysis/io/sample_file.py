@@ -49,6 +49,8 @@ Polygon = Annotated[list[Point], Field(min_length=3, max_length=10_000)]
 PathText = Annotated[str, Field(min_length=1, max_length=4096)]
 Title = Annotated[str, Field(max_length=500)]
 Direction = Literal["+x", "-x", "+y", "-y"]
+ReductionName = Annotated[str, Field(pattern=r"^(xray|sem|afm)\.\d{1,3}$")]
+"""A block of the file: the modality and its number from 0."""
 
 
 class Block(BaseModel):
@@ -89,6 +91,7 @@ class XrayBlock(Block):
     first_order_q_per_nm: tuple[Positive, Positive] | None = None
     positions_line_um: tuple[Point, Point] | None = None
     outline_um: Polygon | None = None
+    beam_fwhm_um: tuple[Positive, Positive] = (0.32, 0.24)
 
     @field_validator("scan_axes")
     @classmethod
@@ -177,6 +180,25 @@ class AfmBlock(Block):
     line_thickness_px: Annotated[int, Field(ge=1, le=100)] = 1
 
 
+class RegistrationBlock(Block):
+    """``[[registration]]``: the frame of one reduction laid upon another's, by landmarks or by outlines."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, populate_by_name=True)
+
+    source: Annotated[ReductionName, Field(alias="from")]
+    target: Annotated[ReductionName, Field(alias="to")]
+    kind: Literal["translation", "rigid", "similarity", "affine"] = "rigid"
+    mirrored: bool = False
+    landmarks_um: Annotated[list[Line], Field(min_length=1, max_length=1000)] | None = None
+    landmark_err_um: Positive | None = None
+
+    @model_validator(mode="after")
+    def _frames_differ(self) -> RegistrationBlock:
+        if self.source == self.target:
+            raise ValueError("from and to to differ")
+        return self
+
+
 class Sample(Block):
     """The whole file. ``[xray]`` may stand once or as several ``[[xray]]``."""
 
@@ -186,14 +208,27 @@ class Sample(Block):
     method: Title = ""
     simulated: bool = False
     nanocrystal_size_nm: tuple[Positive, NotNegative] | None = None
+    synthesis: Title = ""
+    solvent: Title = ""
+    substrate: Title = ""
     xray: Annotated[list[XrayBlock], Field(max_length=100)] = []
     sem: Annotated[list[SemBlock], Field(max_length=1000)] = []
     afm: Annotated[list[AfmBlock], Field(max_length=1000)] = []
+    registration: Annotated[list[RegistrationBlock], Field(max_length=100)] = []
 
     @model_validator(mode="after")
     def _one_modality(self) -> Sample:
         if not (self.xray or self.sem or self.afm):
             raise ValueError("at least one of [xray], [[sem]], [[afm]]")
+        return self
+
+    @model_validator(mode="after")
+    def _registered_blocks_exist(self) -> Sample:
+        for block in self.registration:
+            for name in (block.source, block.target):
+                modality, number = name.split(".")
+                if int(number) >= len(getattr(self, modality)):
+                    raise ValueError(f"a block {name} to register")
         return self
 
     def as_json(self) -> str:

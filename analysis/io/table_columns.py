@@ -95,6 +95,7 @@ CORRELATION_NAMES = (
     "partial_r_ci_hi",
     "blocks",
     "block_px",
+    "p_partial",
 )
 
 

@@ -20,6 +20,7 @@ from analysis.io.afm_columns import (
     afm_part_columns,
     afm_summary_columns,
 )
+from analysis.io.registration_columns import agreement_columns, trend_columns
 from analysis.io.summary import summary_json
 from analysis.io.table_columns import (
     correlation_columns,
@@ -29,8 +30,10 @@ from analysis.io.table_columns import (
     xray_map_columns,
 )
 from analysis.records import Result
+from analysis.registration.transform import transform_json
 
 SUMMARY_NAME = "summary.json"
+TRANSFORMS_NAME = "registration.json"
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\n")
 MAX_INPUTS_SHOWN = 20
 
@@ -101,6 +104,23 @@ BUILDERS: dict[str, tuple[Callable[[Result], pd.DataFrame], tuple[str, ...]]] = 
             "p_block_bootstrap and partial_r_s are empty where the pairing does not allow them",
         ),
     ),
+    "trends": (
+        trend_columns,
+        (
+            "slope per unit of s or per um of depth; err from block bootstrap",
+            "robust: large residuals weigh less",
+            "shape: the likeliest along s by Akaike's criterion; place: s of its plateau or step",
+            "shape and weights are empty where too few values are independent",
+        ),
+    ),
+    "agreement": (
+        agreement_columns,
+        (
+            "xray_nm: <a_SC> of the X-ray profile at the region's s; difference: SEM minus X-ray",
+            "difference_err_nm: both statistical errors, that of s times the slope, both systematics",
+            "X-rays average through the thickness, SEM sees the bottom layer",
+        ),
+    ),
 }
 TABLES = tuple(BUILDERS)
 """Names of the tables, each a ``<name>.csv``."""
@@ -113,13 +133,17 @@ def tables(result: Result) -> dict[str, pd.DataFrame]:
 
 def table_csv(result: Result, name: str) -> str:
     """One table as CSV text; raises KeyError for a name that is not in ``TABLES``."""
-    frame = _table(result, name)
+    return written_csv(_table(result, name), _comment_lines(result, BUILDERS[name][1]))
+
+
+def written_csv(frame: pd.DataFrame, lines: Sequence[str]) -> str:
+    """A table as CSV text under its ``#`` lines, text cells guarded against being taken for formulae."""
+    frame = frame.copy()
     for column in frame.columns:
         if not pd.api.types.is_numeric_dtype(frame[column]):
             frame[column] = pd.Series([_guarded(cell) for cell in frame[column]], dtype=object)
-    lines = [f"# {_safe_comment(line)}\n" for line in _comment_lines(result, BUILDERS[name][1])]
-    body = frame.to_csv(index=False, float_format="%.10g", lineterminator="\n")
-    return "".join(lines) + body
+    head = "".join(f"# {_safe_comment(line)}\n" for line in lines)
+    return head + frame.to_csv(index=False, float_format="%.10g", lineterminator="\n")
 
 
 def export_tables(result: Result, folder: Path) -> list[Path]:
@@ -128,6 +152,8 @@ def export_tables(result: Result, folder: Path) -> list[Path]:
     texts[SUMMARY_NAME] = (
         json.dumps(summary_json(result), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
     )
+    if result.transforms:
+        texts[TRANSFORMS_NAME] = transforms_json(result)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for name, text in texts.items():
@@ -139,6 +165,12 @@ def export_tables(result: Result, folder: Path) -> list[Path]:
             folder, expected="a folder that can be written", found=str(error.strerror or error)
         ) from None
     return [folder / name for name in texts]
+
+
+def transforms_json(result: Result) -> str:
+    """Every frame laid upon another as JSON: matrices in both directions, units, residuals."""
+    found = [transform_json(transform) for transform in result.transforms]
+    return json.dumps({"sample": result.sample_id, "transforms": found}, indent=2, allow_nan=False) + "\n"
 
 
 def _table(result: Result, name: str) -> pd.DataFrame:

@@ -17,6 +17,7 @@ from typing import Literal, TypeVar
 from pydantic import ValidationError
 
 from analysis.errors import InputError, ResultError, TriptychError
+from analysis.io.edits import edits_json, holding, read_edits
 from analysis.io.results import read_header, read_result, write_result
 from analysis.io.sample_file import Sample, read_sample, sample_id, sample_path
 from analysis.pipeline.afm import afm_inputs, check_afm, reduce_afm
@@ -35,7 +36,7 @@ from analysis.records import (
     XrayReduction,
 )
 
-ALGORITHM = 4
+ALGORITHM = 5
 """Raised whenever the same input would give other numbers: results of another version are not current."""
 
 Modality = Literal["xray", "sem", "afm"]
@@ -124,7 +125,11 @@ def reduce_sample(
         }
         present = {name for name in MODALITIES if getattr(parsed, name)}
         wanted = present & set(only)
-        if old is not None and wanted <= current and _all_of_it_holds(old, parsed, inputs):
+        if (
+            old is not None
+            and wanted <= current
+            and _all_of_it_holds(old, parsed, inputs, edits_json(read_edits(folder)))
+        ):
             return Outcome(path=target, made=False)
         made, notes = _reduce_parts(
             parsed,
@@ -167,14 +172,15 @@ def _reduce_parts(
         scratch = _scratch_root(target) / _digest(sample, inputs["xray"])
         xray = _reduce_scans(sample, folder=folder, scratch=scratch, crew=crew, progress=progress)
     progress("registration", 0, 1)
-    registered = register(sample, xray=xray, sem=sem, afm=afm)
+    edits = read_edits(folder)
+    registered = register(sample, xray=xray, sem=sem, afm=afm, edits=holding(edits))
     progress("registration", 1, 1)
     present = {name for name in MODALITIES if getattr(sample, name)}
     notes = tuple(
         f"{name} was not reduced and its old values no longer hold" for name in sorted(present - anew - keep)
     )
     used = tuple(entry for name in MODALITIES if name in anew | keep for entry in inputs[name])
-    return _result(sample, registered, sample_name=folder.name, inputs=used), notes
+    return _result(sample, registered, sample_name=folder.name, inputs=used, edits=edits_json(edits)), notes
 
 
 def _reduce_scans(
@@ -213,7 +219,7 @@ def cluster_version() -> str:
 
 
 def _result(
-    sample: Sample, registered: Registered, *, sample_name: str, inputs: tuple[InputFile, ...]
+    sample: Sample, registered: Registered, *, sample_name: str, inputs: tuple[InputFile, ...], edits: str
 ) -> Result:
     return Result(
         sample_id=sample_name,
@@ -227,7 +233,11 @@ def _result(
             algorithm=ALGORITHM,
             parameters_json=sample.as_json(),
             inputs=inputs,
+            edits_json=edits,
         ),
+        preparation={name: getattr(sample, name) for name in ("synthesis", "solvent", "substrate")},
+        transforms=registered.transforms,
+        trends=registered.trends,
         xray=registered.xray,
         sem=registered.sem,
         afm=registered.afm,
@@ -312,10 +322,12 @@ def _inputs_gone(old: Provenance, inputs: dict[Modality, tuple[InputFile, ...]])
     return any(entry.path not in now for entry in old.inputs)
 
 
-def _all_of_it_holds(old: Provenance, sample: Sample, inputs: dict[Modality, tuple[InputFile, ...]]) -> bool:
+def _all_of_it_holds(
+    old: Provenance, sample: Sample, inputs: dict[Modality, tuple[InputFile, ...]], edits: str
+) -> bool:
     """Whether nothing that the old result was made from has changed since."""
     now = {entry.path: entry for entries in inputs.values() for entry in entries}
-    return old.parameters_json == sample.as_json() and all(
+    return (old.parameters_json, old.edits_json) == (sample.as_json(), edits) and all(
         (same := now.get(was.path)) is not None and (same.size, same.mtime_ns) == (was.size, was.mtime_ns)
         for was in old.inputs
     )

@@ -25,7 +25,7 @@ from analysis.registration.bootstrap import (
     noise_field,
 )
 from analysis.registration.correlation import LARGEST_R, pearson
-from analysis.registration.transform import Transform
+from analysis.registration_records import Transform
 
 Mask = npt.NDArray[np.bool_]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -13,6 +12,7 @@ from analysis.records import (
     AfmLine,
     AfmReduction,
     Array,
+    Bytes,
     Outline,
     SemReduction,
     SemRegion,
@@ -24,7 +24,6 @@ from analysis.registration.outline import (
     Mask,
     outline_from_map,
     outline_of_edge_and_centre,
-    outline_of_polygon,
 )
 from analysis.registration.positions import centre_to_edge, positions_on
 from analysis.units import FWHM_PER_SIGMA, UM_PER_NM
@@ -40,50 +39,50 @@ MIN_AGREEMENT = 0.7
 
 MIN_FITTED = 8
 
-Points = Sequence[tuple[float, float]]
+OK, PARTIAL = XRAY_STATUS.index("ok"), XRAY_STATUS.index("partial_beam")
 
 
 def placed_scan(
     scan: XrayReduction,
     *,
-    outline_um: Points | None = None,
+    outline: Outline | None = None,
     line_um: tuple[tuple[float, float], tuple[float, float]] | None = None,
+    beam_fwhm_um: tuple[float, float] = BEAM_FWHM_UM,
 ) -> XrayReduction:
-    """A scan with its outline (given, or found on the intensity map), coordinate and five positions."""
-    beam = (BEAM_FWHM_UM[0] / FWHM_PER_SIGMA, BEAM_FWHM_UM[1] / FWHM_PER_SIGMA)
-    if outline_um is not None:
-        outline: Outline | None = outline_of_polygon(outline_um, error_um=0.5 * max(scan.grid.cell_um))
-    else:
-        outline = _found_on_scan(scan, beam)
+    """A scan with its outline (given, or found on the intensity map), coordinate and five positions.
+
+    Points on the crystal nearer to its edge than half a beam become ``partial_beam``: they keep their values.
+    """
+    scan = replace(scan, notes=_own(scan.notes), status=_whole_again(scan.status))
+    beam = (beam_fwhm_um[0] / FWHM_PER_SIGMA, beam_fwhm_um[1] / FWHM_PER_SIGMA)
+    outline = outline if outline is not None else _found_on_scan(scan, beam)
     if outline is None:
-        line = line_um
-        note = ("no outline of the crystal shows on the intensity map: give outline_um",)
-        bare = replace(scan, outline=None, coordinate=None, positions=(), notes=(*_own(scan.notes), *note))
-        return bare if line is None else replace(bare, positions=positions_on(bare, line))
-    x, y = scan.grid.positions_um()
-    placed = replace(
-        scan,
-        outline=outline,
-        coordinate=coordinate_at(outline, x, y, footprint_um=float(np.mean(beam))),
-        notes=_own(scan.notes),
-    )
-    return replace(placed, positions=positions_on(placed, line_um or centre_to_edge(outline, placed)))
+        note = "no outline of the crystal shows on the intensity map: give outline_um"
+        bare = replace(scan, outline=None, coordinate=None, positions=(), notes=(*scan.notes, note))
+        return bare if line_um is None else replace(bare, positions=positions_on(bare, line_um))
+    coordinate = coordinate_at(outline, *scan.grid.positions_um(), footprint_um=float(np.mean(beam)))
+    placed = replace(scan, outline=outline, coordinate=coordinate)
+    placed = replace(placed, positions=positions_on(placed, line_um or centre_to_edge(outline, placed)))
+    near = (coordinate.depth_um >= 0.0) & (coordinate.depth_um < 0.25 * sum(beam_fwhm_um))
+    partial = near & (placed.status == OK)
+    return replace(placed, status=np.where(partial, PARTIAL, placed.status).astype(np.uint8))
 
 
-def placed_field(field: AfmReduction, *, outline_um: Points | None = None) -> AfmReduction:
+def _whole_again(status: Bytes) -> Bytes:
+    """Status without what an earlier registration said of points near the edge."""
+    return np.where(status == PARTIAL, OK, status).astype(np.uint8)
+
+
+def placed_field(field: AfmReduction, *, outline: Outline | None = None) -> AfmReduction:
     """A field with its outline (given, or found by height), the coordinate of its pixels and of its lines.
 
     A field that lies wholly on the crystal shows no edge: it has no outline unless one is given.
     """
-    cell = max(field.grid.cell_um)
-    if outline_um is not None:
-        outline: Outline | None = outline_of_polygon(outline_um, error_um=cell)
-    else:
-        outline = _found_on_field(field)
+    outline = outline if outline is not None else _found_on_field(field)
     if outline is None:
         lines = [replace(line, s=_nothing(line), depth_um=_nothing(line)) for line in field.lines]
         return replace(field, outline=None, coordinate=None, lines=tuple(lines))
-    pixel = PIXEL_SIGMA * cell
+    pixel = PIXEL_SIGMA * max(field.grid.cell_um)
     lines = []
     for line in field.lines:
         at = coordinate_at(outline, line.x_um, line.y_um, footprint_um=pixel)
@@ -101,18 +100,15 @@ def _nothing(line: AfmLine) -> Array:
     return np.full(line.x_um.shape, np.nan)
 
 
-def placed_image(image: SemReduction, *, outline_nm: Points | None = None) -> SemReduction:
+def placed_image(image: SemReduction, *, outline: Outline | None = None) -> SemReduction:
     """An image with its outline and the depth of its regions; with a given outline also their s.
 
     Without one, s is what the reduction gave each region along edge to centre, and depth is s times the
     distance from edge to centre.
     """
-    if outline_nm is not None:
-        corners = np.asarray(outline_nm, dtype=np.float64) * UM_PER_NM
-        outline = outline_of_polygon(corners, error_um=image.pixel_size_nm * UM_PER_NM)
-        return replace(
-            image, outline=outline, regions=tuple(_region_in(outline, region) for region in image.regions)
-        )
+    if outline is not None:
+        regions = tuple(_region_in(outline, region) for region in image.regions)
+        return replace(image, outline=outline, regions=regions)
     if image.edge_nm is None or image.center_nm is None:
         return replace(image, outline=None)
     edge, centre = ((float(x) * UM_PER_NM, float(y) * UM_PER_NM) for x, y in (image.edge_nm, image.center_nm))
@@ -150,7 +146,7 @@ def _own(notes: tuple[str, ...]) -> tuple[str, ...]:
 
 def _found_on_scan(scan: XrayReduction, beam_um: tuple[float, float]) -> Outline | None:
     """Outline on the intensity map; where fitted points lie elsewhere, on the map of fitted points."""
-    fitted = scan.status == XRAY_STATUS.index("ok")
+    fitted = scan.status == OK
     outline = outline_from_map(scan.grid, scan.maps["intensity"].values, footprint_um=beam_um)
     if outline is not None and (fitted.sum() < MIN_FITTED or _holds(outline, scan, fitted)):
         return outline

@@ -104,7 +104,7 @@ def image_profiles(image: SemReduction, *, bins: int = BINS) -> Iterator[Profile
         return
     places = dict.fromkeys(COORDINATES, s)
     places["depth"] = np.array([region.depth_um for region in regions], dtype=np.float64)
-    if image.outline is not None and image.outline.source == "given":
+    if image.outline is not None and image.outline.source != "edge and centre":
         centres = np.array([region_centre_um(region) for region in regions])
         at = coordinate_at(image.outline, centres[:, 0], centres[:, 1])
         places |= {kind: at.s[kind] for kind in ("distance", "ray")}

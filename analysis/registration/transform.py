@@ -8,14 +8,15 @@ A transform takes positions (x, y) in um, y down, of the source to those of the 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import replace
 
 import numpy as np
+import numpy.typing as npt
 from scipy.optimize import least_squares
 
 from analysis.records import Array, Outline
 from analysis.registration.geometry import signed_distance_um
+from analysis.registration_records import Transform
 
 PARAMETERS = {"translation": 2, "rigid": 3, "similarity": 4, "affine": 6}
 FEWEST_PAIRS = {"translation": 1, "rigid": 2, "similarity": 2, "affine": 3}
@@ -26,72 +27,53 @@ SIDES = 4
 """An outline's error moves a side as a whole: it counts as so many independent errors."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Transform:
-    """``matrix`` (3, 3) from source to target in um, with what is known of its error.
+def error_um(transform: Transform, x_um: npt.ArrayLike, y_um: npt.ArrayLike) -> Array:
+    """1 sigma of transformed places, root of the sum over both directions, of the places' shape."""
+    x, y = np.asarray(x_um, dtype=np.float64), np.asarray(y_um, dtype=np.float64)
+    derivatives = _design(transform.kind, transform.mirrored, transform.matrix, x.ravel(), y.ravel())
+    variance = np.einsum("nip,pq,niq->n", derivatives, transform.covariance, derivatives)
+    return np.asarray(np.sqrt(variance).reshape(x.shape), dtype=np.float64)
 
-    ``covariance`` is that of the parameters whose derivatives :func:`_design` gives; NaN where nothing tells
-    it. ``residuals_um`` (n, 2) is target minus transformed source of each pair, ``leave_one_out_um`` (n,) the
-    distance by which a transform made without a pair misses it (NaN where too few are left).
-    """
 
-    kind: str
-    mirrored: bool
-    matrix: Array
-    covariance: Array
-    residuals_um: Array
-    leave_one_out_um: Array
-    source: str = ""
-    target: str = ""
+def turn_deg(transform: Transform) -> float:
+    """Rotation in degrees, counter-clockwise as displayed (after mirroring, where there is one)."""
+    m = transform.matrix @ _mirror(transform.mirrored)
+    return float(np.degrees(np.arctan2(m[0, 1] - m[1, 0], m[0, 0] + m[1, 1])))
 
-    def apply(self, x_um: Array, y_um: Array) -> tuple[Array, Array]:
-        """Positions in the target's frame, of the same shape."""
-        m = self.matrix
-        return m[0, 0] * x_um + m[0, 1] * y_um + m[0, 2], m[1, 0] * x_um + m[1, 1] * y_um + m[1, 2]
 
-    def inverse(self) -> Array:
-        """The matrix (3, 3) from target to source."""
-        return np.asarray(np.linalg.inv(self.matrix))
+def inverted(transform: Transform) -> Transform:
+    """The transform from target to source; its error is not carried over (NaN), its landmarks are."""
+    return replace(
+        transform,
+        matrix=transform.inverse(),
+        covariance=np.full_like(transform.covariance, np.nan),
+        residuals_um=np.empty((0, 2)),
+        leave_one_out_um=np.empty(0),
+        landmarks_um=transform.landmarks_um[:, [2, 3, 0, 1]],
+        source=transform.target,
+        target=transform.source,
+    )
 
-    def error_um(self, x_um: Array, y_um: Array) -> Array:
-        """1 sigma of the transformed places, root of the sum over both directions, of the input's shape."""
-        x, y = np.asarray(x_um, dtype=np.float64), np.asarray(y_um, dtype=np.float64)
-        derivatives = _design(self.kind, self.mirrored, self.matrix, x.ravel(), y.ravel())
-        variance = np.einsum("nip,pq,niq->n", derivatives, self.covariance, derivatives)
-        return np.asarray(np.sqrt(variance).reshape(x.shape))
 
-    @property
-    def scale(self) -> float:
-        """Root of the area ratio, target over source."""
-        return float(np.sqrt(abs(np.linalg.det(self.matrix[:2, :2]))))
-
-    @property
-    def turn_deg(self) -> float:
-        """Rotation in degrees, counter-clockwise as displayed (after mirroring, where there is one)."""
-        m = self.matrix @ _mirror(self.mirrored)
-        return float(np.degrees(np.arctan2(m[0, 1] - m[1, 0], m[0, 0] + m[1, 1])))
-
-    def as_json(self) -> Mapping[str, object]:
-        """What is exported: matrices in both directions, units, residuals."""
-        rms = (
-            float(np.sqrt(np.mean(np.sum(self.residuals_um**2, axis=1)))) if self.residuals_um.size else None
-        )
-        left = self.leave_one_out_um[np.isfinite(self.leave_one_out_um)]
-        return {
-            "from": self.source,
-            "to": self.target,
-            "kind": self.kind,
-            "mirrored": self.mirrored,
-            "units": "um",
-            "convention": "(x', y', 1) = matrix (x, y, 1); x to the right, y down",
-            "matrix": self.matrix.tolist(),
-            "inverse": self.inverse().tolist(),
-            "scale": self.scale,
-            "turn_deg": self.turn_deg,
-            "residual_rms_um": rms,
-            "leave_one_out_rms_um": float(np.sqrt(np.mean(left**2))) if left.size else None,
-            "pairs": len(self.residuals_um),
-        }
+def transform_json(transform: Transform) -> dict[str, object]:
+    """What is exported: matrices in both directions, units, residuals."""
+    residual, left = transform.residuals_um, transform.leave_one_out_um
+    left = left[np.isfinite(left)]
+    return {
+        "from": transform.source,
+        "to": transform.target,
+        "kind": transform.kind,
+        "mirrored": transform.mirrored,
+        "units": "um",
+        "convention": "(x', y', 1) = matrix (x, y, 1); x to the right, y down",
+        "matrix": transform.matrix.tolist(),
+        "inverse": transform.inverse().tolist(),
+        "scale": transform.scale,
+        "turn_deg": turn_deg(transform),
+        "landmarks_um": transform.landmarks_um.tolist(),
+        "residual_rms_um": float(np.sqrt(np.mean(np.sum(residual**2, axis=1)))) if residual.size else None,
+        "leave_one_out_rms_um": float(np.sqrt(np.mean(left**2))) if left.size else None,
+    }
 
 
 def landmark_transform(
@@ -123,6 +105,7 @@ def landmark_transform(
         covariance=_covariance(source, residuals, matrix, kind=kind, mirrored=mirrored, error_um=error_um),
         residuals_um=residuals,
         leave_one_out_um=left_out,
+        landmarks_um=np.column_stack([source, target]),
     )
 
 

@@ -39,7 +39,7 @@ def frame_of(text: str) -> pd.DataFrame:
 def test_there_is_a_table_for_each_name_in_the_contract() -> None:
     assert set(TABLES) == {
         "xray_maps", "xray_radial", "sem_rois", "afm_lines", "afm_summary", "afm_maps",
-        "afm_parts", "profiles", "correlation",
+        "afm_parts", "profiles", "correlation", "trends", "agreement",
     }  # fmt: skip
 
 
@@ -186,7 +186,11 @@ def test_negative_numbers_stay_numbers(result: Result) -> None:
 
 def test_everything_is_exported_into_the_folder_itself(result: Result, tmp_path: Path) -> None:
     paths = export_tables(result, tmp_path / "new" / "tables")
-    assert {path.name for path in paths} == {f"{name}.csv" for name in TABLES} | {"summary.json"}
+    others = {"summary.json", "registration.json"}
+    assert {path.name for path in paths} == {f"{name}.csv" for name in TABLES} | others
+    laid = json.loads((tmp_path / "new" / "tables" / "registration.json").read_text())["transforms"][0]
+    assert (laid["from"], laid["to"], laid["units"]) == ("afm.0", "xray.0", "um")
+    assert laid["matrix"][0] == [1.0, 0.0, 1.0]
     assert {path.name for path in (tmp_path / "new" / "tables").iterdir()} == {path.name for path in paths}
     assert (tmp_path / "new" / "tables" / "profiles.csv").read_text(encoding="utf-8") == table_csv(
         result, "profiles"

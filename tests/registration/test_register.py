@@ -69,8 +69,26 @@ def test_scan_and_field_lie_on_the_coordinate_of_their_crystal(made: Result, fou
     assert np.isnan(line.s[line.depth_um < 0]).all()
 
 
-def test_statuses_are_left_as_they_were(made: Result, found: Registered) -> None:
-    np.testing.assert_array_equal(found.xray[0].status, made.xray[0].status)
+def test_points_nearer_to_the_edge_than_half_a_beam_are_partial(made: Result, found: Registered) -> None:
+    before, after = made.xray[0].status, found.xray[0].status
+    carries = np.isin(before, [XRAY_STATUS.index("ok"), XRAY_STATUS.index("partial_beam")])
+    np.testing.assert_array_equal(after[~carries], before[~carries])
+    coordinate = found.xray[0].coordinate
+    assert coordinate is not None
+    depth = coordinate.depth_um
+    # The paper's beam: 0.24 um by 0.32 um.
+    near = carries & (depth >= 0.0) & (depth < 0.14)
+    assert near.any()
+    np.testing.assert_array_equal(after == XRAY_STATUS.index("partial_beam"), near)
+    assert np.isfinite(found.xray[0].maps["a_sc"].values[near]).all()
+
+
+def test_a_wider_beam_makes_more_points_partial(made: Result) -> None:
+    wide = registered(made, sample_of(xray={"beam_fwhm_um": (2.0, 2.0)})).xray[0]
+    assert wide.coordinate is not None
+    partial = wide.status == XRAY_STATUS.index("partial_beam")
+    assert partial.sum() > 20
+    assert wide.coordinate.depth_um[partial].max() < 1.0
 
 
 def test_profiles_follow_the_laws(found: Registered) -> None:
@@ -273,9 +291,11 @@ def test_two_crystals_count_alike(made: Result) -> None:
         name: dataclasses.replace(held, values=held.values + 1.0) if name == "a_sc" else held
         for name, held in scan.maps.items()
     }
-    second = dataclasses.replace(scan, crystal="B", maps=wider)
+    second = dataclasses.replace(scan, index=1, crystal="B", maps=wider)
+    sample = sample_of()
+    sample = sample.model_copy(update={"xray": [*sample.xray, *sample.xray]})
     one = register(sample_of(), xray=(scan,), sem=(), afm=()).summary["a_sc_edge"]
-    both = register(sample_of(), xray=(scan, second), sem=(), afm=()).summary["a_sc_edge"]
+    both = register(sample, xray=(scan, second), sem=(), afm=()).summary["a_sc_edge"]
     assert one is not None
     assert both is not None
     assert both.value == pytest.approx(one.value + 0.5)

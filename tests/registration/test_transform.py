@@ -8,7 +8,14 @@ from skimage.transform import AffineTransform, EuclideanTransform, SimilarityTra
 
 from analysis.records import Array, Outline
 from analysis.registration.outline import outline_from_map, outline_of_polygon
-from analysis.registration.transform import landmark_transform, outline_transform
+from analysis.registration.transform import (
+    error_um,
+    inverted,
+    landmark_transform,
+    outline_transform,
+    transform_json,
+    turn_deg,
+)
 from tests.registration.crystals import BEAM_SIGMA_UM, Square, coverage, grid_of
 
 KNOWN = {
@@ -50,7 +57,9 @@ def test_the_stated_error_is_how_far_places_scatter(kind: str) -> None:
         found = landmark_transform(source, noisy, kind=kind, error_um=sigma)
         x, y = found.apply(at[0], at[1])
         wanted = KNOWN[kind](at[None])[0]
-        pulls.append(((x - wanted[0]) ** 2 + (y - wanted[1]) ** 2) / float(found.error_um(at[0], at[1])) ** 2)
+        pulls.append(
+            ((x - wanted[0]) ** 2 + (y - wanted[1]) ** 2) / float(error_um(found, at[0], at[1])) ** 2
+        )
     assert np.mean(pulls) == pytest.approx(1.0, abs=0.2)
 
 
@@ -60,15 +69,22 @@ def test_the_error_comes_from_the_residuals_where_none_is_stated() -> None:
     stated = []
     for _ in range(100):
         noisy = KNOWN["affine"](source) + rng.normal(0.0, sigma, source.shape)
-        stated.append(float(landmark_transform(source, noisy, kind="affine").error_um(10.0, 10.0)))
+        stated.append(float(error_um(landmark_transform(source, noisy, kind="affine"), 10.0, 10.0)))
     told = landmark_transform(source, KNOWN["affine"](source), kind="affine", error_um=sigma)
-    assert np.sqrt(np.mean(np.square(stated))) == pytest.approx(float(told.error_um(10.0, 10.0)), rel=0.1)
+    assert np.sqrt(np.mean(np.square(stated))) == pytest.approx(float(error_um(told, 10.0, 10.0)), rel=0.1)
+
+
+def test_there_and_back_is_where_it_began() -> None:
+    source = landmarks(4, 11)
+    back = inverted(landmark_transform(source, KNOWN["affine"](source), kind="affine"))
+    np.testing.assert_allclose(np.column_stack(back.apply(*KNOWN["affine"](source).T)), source, atol=1e-9)
+    np.testing.assert_allclose(back.landmarks_um[:, 2:], source)
 
 
 def test_with_no_pair_to_spare_the_error_is_not_known() -> None:
     source = landmarks(3, 6)
     found = landmark_transform(source, KNOWN["affine"](source), kind="affine")
-    assert np.isnan(found.error_um(1.0, 1.0))
+    assert np.isnan(error_um(found, 1.0, 1.0))
     assert np.isnan(found.leave_one_out_um).all()
 
 
@@ -96,7 +112,7 @@ def test_landmarks_on_a_line_do_not_fix_an_affine_map() -> None:
 def test_what_is_exported_says_both_directions_and_the_turn_as_displayed() -> None:
     source = landmarks(5, 10)
     # y points down: skimage's positive rotation is clockwise as displayed.
-    found = landmark_transform(source, KNOWN["rigid"](source), kind="rigid").as_json()
+    found = transform_json(landmark_transform(source, KNOWN["rigid"](source), kind="rigid"))
     assert found["turn_deg"] == pytest.approx(-np.degrees(0.3))
     assert found["scale"] == pytest.approx(1.0)
     assert found["units"] == "um"
@@ -116,7 +132,7 @@ def test_an_outline_is_laid_upon_the_other(turn: float, half: tuple[float, float
     here = Square(centre=(8.0, 9.0), half=half, turn_deg=10.0)
     there = Square(centre=(12.0, 11.0), half=half, turn_deg=10.0 + turn)
     found = outline_transform(outline_of(here), outline_of(there))
-    assert found.turn_deg == pytest.approx(turn, abs=0.05)
+    assert turn_deg(found) == pytest.approx(turn, abs=0.05)
     x, y = found.apply(*here.corners().T)
     np.testing.assert_allclose(np.column_stack([x, y]), there.corners(), atol=0.02)
 
@@ -136,7 +152,7 @@ def test_a_corner_that_one_of_them_lacks_does_not_pull_the_rest() -> None:
     found = outline_transform(outline_of(whole), outline_of(cut))
     x, y = found.apply(8.0, 9.0)
     assert np.hypot(x - 12.0, y - 8.0) < 0.1
-    assert found.turn_deg == pytest.approx(20.0, abs=1.0)
+    assert turn_deg(found) == pytest.approx(20.0, abs=1.0)
 
 
 def test_two_coarse_maps_are_laid_upon_each_other_to_half_a_pixel() -> None:
@@ -170,5 +186,5 @@ def test_the_stated_error_of_an_outline_fit_is_how_far_places_scatter() -> None:
         )
         found = outline_transform(outline_of(seen, error_um=error), target, kind="translation")
         x, y = found.apply(10.0, 10.0)
-        pulls.append(((x - 10.0) ** 2 + (y - 10.0) ** 2) / float(found.error_um(10.0, 10.0)) ** 2)
+        pulls.append(((x - 10.0) ** 2 + (y - 10.0) ** 2) / float(error_um(found, 10.0, 10.0)) ** 2)
     assert np.mean(pulls) == pytest.approx(1.0, abs=0.35)
