@@ -60,8 +60,6 @@ def open_scan(block: XrayBlock, *, folder: Path) -> Scan:
             )
     user_mask(block, series.shape, folder=folder)
     monitor = read_monitor(block, folder=folder)
-    if monitor is not None:
-        _check_monitor(monitor, numbers, folder)
     beta, beta_source = _beta(block, series, background)
     return Scan(
         block=block,
@@ -73,7 +71,7 @@ def open_scan(block: XrayBlock, *, folder: Path) -> Scan:
         beta=beta,
         beta_source=beta_source,
         raster=raster,
-        monitor=None if monitor is None else monitor.values,
+        monitor=None if monitor is None else _per_point(monitor, numbers, series, folder),
         monitor_source="" if monitor is None else monitor.source,
     )
 
@@ -109,18 +107,20 @@ def _check_positions(raster: ScanRaster, series: Series, folder: Path) -> None:
     )
 
 
-def _check_monitor(monitor: Monitor, numbers: npt.NDArray[np.int64], folder: Path) -> None:
-    """A value for every frame that was planned, or for the first of them where the scan was stopped."""
-    planned = int(numbers.max())
-    if monitor.values.size == planned:
-        return
-    raise InputError(
-        folder / FILE_NAME,
-        field="xray.monitor",
-        expected=f"a value for each of the {planned} points",
-        found=f"{monitor.values.size} in {monitor.path.name}",
-        remedy="name the monitor of this scan",
-    )
+def _per_point(
+    monitor: Monitor, numbers: npt.NDArray[np.int64], series: Series, folder: Path
+) -> npt.NDArray[np.float64]:
+    """A value (points,) for every frame that was planned, NaN after the last where the scan was stopped."""
+    planned, values = int(numbers.max()), monitor.values
+    if not min(planned, series.highest_number) <= values.size <= planned:
+        raise InputError(
+            folder / FILE_NAME,
+            field="xray.monitor",
+            expected=f"a value for each of the {planned} points",
+            found=f"{values.size} in {monitor.path.name}",
+            remedy="name the monitor of this scan",
+        )
+    return np.concatenate([values, np.full(planned - values.size, np.nan)])
 
 
 def _check_count(shape: tuple[int, int], series: Series, folder: Path) -> None:

@@ -173,6 +173,17 @@ def test_a_monitor_without_a_value_is_unknown_there(folder: Path) -> None:
     assert "2 points without" in line(report(folder, monitor="one.csv"), "monitor")
 
 
+def test_a_stopped_scan_needs_a_monitor_for_its_frames_alone(folder: Path) -> None:
+    for number in (7, 8):
+        (folder / f"scan_data_{number:06d}.h5").unlink()
+    np.savetxt(folder / "one.csv", np.full(60, 5.0), header="current", comments="")
+    found = opened(folder, monitor="one.csv").monitor
+    assert np.flatnonzero(np.isnan(found)).tolist() == list(range(60, 80))
+    np.savetxt(folder / "one.csv", np.full(59, 5.0), header="current", comments="")
+    with pytest.raises(InputError, match="a value for each of the 80 points, found 59"):
+        opened(folder, monitor="one.csv")
+
+
 @pytest.mark.parametrize(
     ("monitor", "words"),
     [
