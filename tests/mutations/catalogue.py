@@ -65,7 +65,7 @@ MUTATIONS = (
     ),
     Mutation(
         name="Pa taken as GPa",
-        file="analysis/io/gwy.py",
+        file="analysis/io/afm_file.py",
         old='{"Pa": GPA_PER_PA, ',
         new='{"Pa": 1.0, ',
         tests=("tests/afm/test_gwy_channels.py",),
