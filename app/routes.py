@@ -16,10 +16,11 @@ from analysis.io.tables import TABLES, table_csv
 from analysis.pipeline.registration import rebinned
 from analysis.records import AFM_STATUS, Array, PixelGrid, Result, SemReduction, XrayReduction
 from analysis.registration.profiles import BINS
+from app.figures.deep import DeepImage
 from app.figures.linked import linked
 from app.figures.maps import averaged, colour_limits
 from app.figures.pattern import brightest, thumbnail
-from app.figures.png import coloured, crop, png_bytes, pyramid
+from app.figures.png import coloured, crop, png_bytes
 from app.figures.theme import SCHEMES, colour_scale, template
 from app.library import Library, library
 
@@ -135,7 +136,7 @@ def thumb(sample_id: str, modality: str) -> Response:
 def sem_image(sample_id: str, index: int) -> Response:
     """A region ``x0 x1 y0 y1`` (pixels) of an image at about ``w`` columns, grey."""
     image = _chosen(sample_id, "sem", index)
-    levels = _derived(sample_id, ("pyramid", index), lambda result: pyramid(_picture(result.sem[index])))
+    levels = _derived(sample_id, ("pyramid", index), lambda result: DeepImage(result.sem[index].image))
     rows, cols = levels[0].shape
     region = {
         "col0": request.args.get("x0", 0, int),
@@ -189,7 +190,9 @@ def _thumbnail_png(result: Result, modality: str) -> bytes | None:
         side = min(rows, cols)
         middle = (cols - side) // 2
         return png_bytes(
-            crop(pyramid(picture), col0=middle, col1=middle + side, row0=0, row1=side, width=2 * THUMBNAIL_PX)
+            crop(
+                DeepImage(picture), col0=middle, col1=middle + side, row0=0, row1=side, width=2 * THUMBNAIL_PX
+            )
         )
     return None
 

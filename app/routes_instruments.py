@@ -12,7 +12,7 @@ from flask import Flask, Response, abort, request
 
 from analysis.errors import TriptychError
 from analysis.io.tables import table_csv
-from analysis.records import Array, Result
+from analysis.records import SEM_STATUS, Array, Result, SemReduction, SemRegion
 from app.library import library
 
 Columns = dict[str, npt.ArrayLike]
@@ -25,6 +25,8 @@ def add_routes(server: Flask) -> None:
     server.add_url_rule("/csv/<sample_id>/xray/<int:index>/pattern.csv", view_func=pattern_csv)
     server.add_url_rule("/csv/<sample_id>/sem/<int:index>/<int:region>/spectrum.csv", view_func=spectrum_csv)
     server.add_url_rule("/csv/<sample_id>/sem/<int:index>/<int:region>/radial.csv", view_func=sem_radial_csv)
+    server.add_url_rule("/csv/<sample_id>/sem/<int:index>/map.csv", view_func=sem_map_csv)
+    server.add_url_rule("/csv/<sample_id>/sem/<int:index>/sizes.csv", view_func=sem_sizes_csv)
     server.add_url_rule("/csv/<sample_id>/afm/<int:index>/field.csv", view_func=field_csv)
 
 
@@ -64,7 +66,11 @@ def polar_csv(sample_id: str, index: int) -> Response:
 def spectrum_csv(sample_id: str, index: int, region: int) -> Response:
     """The power spectrum of one region, one line a frequency."""
     result, image = _found(sample_id, "sem", index)
-    chosen = _region(image.regions, region)
+    return spectrum_answer(result, image, _region(image.regions, region))
+
+
+def spectrum_answer(result: Result, image: SemReduction, chosen: SemRegion) -> Response:
+    """The power spectrum of a region as CSV."""
     n = chosen.spectrum.shape[0]
     k = (np.arange(n) - n // 2) * (chosen.spectrum_k_max_per_nm / (n // 2))
     kx, ky = np.meshgrid(k, k)
@@ -76,10 +82,40 @@ def spectrum_csv(sample_id: str, index: int, region: int) -> Response:
 def sem_radial_csv(sample_id: str, index: int, region: int) -> Response:
     """The radial average of one region's power spectrum."""
     result, image = _found(sample_id, "sem", index)
-    chosen = _region(image.regions, region)
+    return radial_answer(result, image, _region(image.regions, region))
+
+
+def radial_answer(result: Result, image: SemReduction, chosen: SemRegion) -> Response:
+    """The radial average of a region's spectrum as CSV."""
     columns = {"k_per_nm": chosen.radial_k_per_nm, "power": chosen.radial_power}
     notes = [f"region {chosen.label}; power divided by its smooth background"]
     return csv_answer(result, image.crystal, f"spectrum_radial_{chosen.label}", columns, notes=notes)
+
+
+def sem_map_csv(sample_id: str, index: int) -> Response:
+    """Every overlapping region of an image's maps, with its errors."""
+    result, image = _found(sample_id, "sem", index)
+    if image.map_grid is None:
+        abort(404)
+    x, y = image.map_grid.positions_um()
+    columns: Columns = {"x_um": x.ravel(), "y_um": y.ravel()}
+    for name, shown in image.maps.items():
+        column = {"nm": f"{name}_nm", "deg": f"{name}_deg"}.get(shown.unit, name)
+        columns = columns | {column: shown.values.ravel()}
+        if shown.errors is not None:
+            columns = columns | {f"{column}_err": shown.errors.ravel()}
+    columns = columns | {"status": np.array(SEM_STATUS)[image.map_status.ravel()]}
+    notes = [f"x, y: centres of regions of {image.map_size_nm:.4g} nm; psi: as displayed; order: power ratio"]
+    return csv_answer(result, image.crystal, "sem_map", columns, notes=notes)
+
+
+def sem_sizes_csv(sample_id: str, index: int) -> Response:
+    """The edge of every resolved particle."""
+    result, image = _found(sample_id, "sem", index)
+    if image.sizes is None:
+        abort(404)
+    notes = [f"{image.sizes.rejected} more objects were rejected for their shape"]
+    return csv_answer(result, image.crystal, "sem_sizes", {"edge_nm": image.sizes.edge_nm}, notes=notes)
 
 
 def field_csv(sample_id: str, index: int) -> Response:

@@ -8,6 +8,7 @@ import numpy as np
 
 from analysis.records import (
     AFM_STATUS,
+    SEM_STATUS,
     AfmLine,
     AfmPart,
     AfmReduction,
@@ -16,6 +17,7 @@ from analysis.records import (
     Coordinate,
     Measured,
     PixelGrid,
+    QuantityMap,
     SemReduction,
     SemRegion,
 )
@@ -46,7 +48,29 @@ def make_sem(method: str, random: np.random.Generator) -> SemReduction:
             _sem_region(image, number, row, col, method) for number, (row, col) in enumerate(corners, start=1)
         ),
         notes=(),
+        **_sem_maps(method),
     )
+
+
+def _sem_maps(method: str) -> dict[str, object]:
+    """Maps of regions of 200 nm every 100 nm, as the law has them; the first without a value."""
+    shape, step = (8, 19), 0.1
+    grid = PixelGrid(shape=shape, col_step_um=(step, 0.0), row_step_um=(0.0, step), x0_um=step, y0_um=step)
+    x, _ = grid.positions_um()
+    spacing = spacing_nm(x * 1e3 / (SEM_SHAPE[1] * SEM_PIXEL_NM), method)
+    spacing[0, 0] = np.nan
+    status = np.where(np.isnan(spacing), SEM_STATUS.index("no_peak"), 0).astype(np.uint8)
+    known = np.where(np.isnan(spacing), np.nan, 1.0)
+    made = {
+        "a_sc": ("nm", spacing, 0.03),
+        "psi": ("deg", 2.0 * known, 0.2),
+        "order": ("", 900.0 * known, None),
+    }
+    maps = {
+        name: QuantityMap(name=name, unit=unit, values=values, errors=None if err is None else err * known)
+        for name, (unit, values, err) in made.items()
+    }
+    return {"maps": maps, "map_grid": grid, "map_status": status, "map_size_nm": 200.0}
 
 
 def _sem_image(method: str, random: np.random.Generator) -> np.ndarray:

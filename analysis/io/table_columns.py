@@ -72,6 +72,7 @@ SEM_NAMES = (
     "status",
     "a_sc_nm_sys",
     "depth_um",
+    "height_um",
 )
 PROFILE_ARRAYS = ("lo", "mid", "hi", "mean", "std", "sem", "median", "ci_lo", "ci_hi", "n")
 PROFILE_NAMES = ("crystal", "modality", "quantity", "unit", "coordinate", *PROFILE_ARRAYS, "index")
@@ -191,6 +192,7 @@ def _region_row(region: SemRegion) -> Columns:
         "status": region.status if region.status in SEM_STATUS else "no_peak",
         "a_sc_nm_sys": region.a_sc_sys_nm,
         "depth_um": region.depth_um,
+        "height_um": region.height_um,
     }
 
 

@@ -23,12 +23,15 @@ from app.figures.maps import (
     outline_traces,
     physical_axes,
 )
+from app.figures.sem_map import MAPS, map_traces
 from app.figures.theme import Scheme, template, with_unit
 from app.figures.words import STATUS_TEXT, unit_text, with_error
 
 XRAY_QUANTITIES = ("a_sc", "a1", "a2", "gamma", "psi", "intensity")
 AFM_QUANTITIES = {"modulus": "GPa", "height": "nm"}
 SEM_QUANTITIES = {"spacing": "1/δk", "a_sc": "⟨a_SC⟩"}
+SEM_MAPS = {f"map-{name}": f"map {text}" for name, text in MAPS.items()}
+"""Quantities of the sliding map, which stand beside those of the regions."""
 AFM_FAILED = [AFM_STATUS.index(code) for code in ("edge", "clipped", "masked", "not_finite")]
 OVERVIEW_PX = 1024
 SEM_SCALE = "viridis"
@@ -116,7 +119,11 @@ def sem_panel(
         x=0, y=0, sizex=width, sizey=height, xref="x", yref="y", xanchor="left", yanchor="top",
         sizing="stretch", layer="below",
     )  # fmt: skip
-    _add_regions(figure, image, quantity, limits)
+    shown = map_traces(image, quantity.removeprefix("map-")) if quantity in SEM_MAPS else []
+    if shown:
+        figure.add_traces(shown)
+    else:
+        _add_regions(figure, image, quantity if quantity in SEM_QUANTITIES else "spacing", limits)
     if image.outline is not None and image.outline.source != "edge and centre":
         figure.add_traces(outline_traces(image.outline))
     ranges = {"x_range": (0.0, width), "y_range": (0.0, height)}

@@ -6,6 +6,7 @@ import struct
 import zlib
 from collections.abc import Sequence
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -79,7 +80,7 @@ def halved(pixels: Pixels) -> Pixels:
     return ((total + 2) // 4).astype(np.uint8)
 
 
-def crop(levels: Sequence[Pixels], *, col0: int, col1: int, row0: int, row1: int, width: int) -> Pixels:
+def crop(levels: Sequence[Any], *, col0: int, col1: int, row0: int, row1: int, width: int) -> Pixels:
     """Pixels of a region of the full image, from the coarsest level with at least ``width`` columns there."""
     rows, cols = levels[0].shape
     col0, row0 = min(max(col0, 0), cols - 1), min(max(row0, 0), rows - 1)

@@ -8,8 +8,10 @@ import plotly.graph_objects as go
 from plotly.colors import sample_colorscale
 
 from analysis.records import Array, SemReduction, SemRegion
+from analysis.sem.spectrum import HANN_STD
 from analysis.units import UM_PER_NM
 from app.figures.maps import FAILED, add_scale_bar, colour_limits, outline_traces, physical_axes
+from app.figures.sem_map import map_traces
 from app.figures.theme import CURSOR, SEM, Scheme, template, with_unit
 from app.figures.words import STATUS_TEXT, with_error
 
@@ -71,14 +73,21 @@ def image_figure(
     scheme: Scheme,
     selected: int | None = None,
     filled: bool = True,
+    drawn: int = 0,
+    line_nm: tuple[float, float, float, float] | None = None,
+    shown_map: str = "",
 ) -> go.Figure:
     """The image, x right, y down in um, with its regions; ``source`` is the address of the picture.
 
-    ``meta`` holds what the browser needs to fetch a sharp crop when the view is zoomed.
+    ``meta`` holds what the browser needs to fetch a sharp crop when the view is zoomed. The ``drawn`` regions
+    (labels D1 ...) and the drawn line are the figure's first shapes and can be moved. ``shown_map`` names the
+    map that is laid over the image; the regions are then outlines.
     """
     rows, cols = min(image.bar_row, image.image.shape[0]), image.image.shape[1]
     width, height = size_um(image)
     figure = go.Figure(layout={"template": template(scheme)})
+    over = map_traces(image, shown_map)
+    _add_movable(figure, image, selected=selected, drawn=drawn, line_nm=line_nm)
     figure.add_layout_image(
         source=f"{source}&x0=0&x1={cols}&y0=0&y1={rows}&w={OVERVIEW_PX}",
         x=0,
@@ -94,9 +103,12 @@ def image_figure(
     )
     values = np.array([value_of(region, quantity)[0] for region in image.regions], dtype=np.float64)
     limits = colour_limits(values, percentiles=(0.0, 100.0))
-    figure.add_trace(hover_trace(image, quantity))
-    figure.add_trace(_labels_trace(image, values, limits, quantity))
-    _add_regions(figure, image, values, limits, selected=selected, filled=filled)
+    if over:
+        figure.add_traces(over)
+    else:
+        figure.add_trace(hover_trace(image, quantity))
+    figure.add_trace(_labels_trace(image, values, limits, quantity, with_bar=not over))
+    _add_regions(figure, image, values, limits, selected=selected, filled=filled and not over)
     if image.outline is not None and image.outline.source != "edge and centre":
         figure.add_traces(outline_traces(image.outline))
     physical_axes(figure, x_range=(0.0, width), y_range=(0.0, height))
@@ -106,8 +118,32 @@ def image_figure(
         meta={**figure.layout.meta, "image": picture, "link": {"modality": "sem", "index": image.index}},
         margin={"l": 8, "r": 8, "t": 4, "b": 4},
         dragmode="pan",
+        newshape={"line": {"color": CURSOR, "width": 2.5}, "drawdirection": "diagonal"},
         uirevision=f"sem{image.index}",
     )
+
+
+def _add_movable(
+    figure: go.Figure,
+    image: SemReduction,
+    *,
+    selected: int | None,
+    drawn: int,
+    line_nm: tuple[float, float, float, float] | None,
+) -> None:
+    """The drawn regions, in their order, and the drawn line as shapes that can be dragged."""
+    places = {region.label: (number, region) for number, region in enumerate(image.regions)}
+    for n in range(drawn):
+        number, region = places[f"D{n + 1}"]
+        x0, y0, size = (length * UM_PER_NM for length in (region.x_nm, region.y_nm, region.size_nm))
+        line = {"color": CURSOR if number == selected else "#ffffff", "width": 3 if number == selected else 2}
+        figure.add_shape(
+            type="rect", x0=x0, y0=y0, x1=x0 + size, y1=y0 + size, line=line, editable=True, name="drawn"
+        )
+    if line_nm is not None:
+        x0, y0, x1, y1 = (end * UM_PER_NM for end in line_nm)
+        line = {"color": CURSOR, "width": 2.5}
+        figure.add_shape(type="line", x0=x0, y0=y0, x1=x1, y1=y1, line=line, editable=True, name="drawn line")
 
 
 def hover_trace(image: SemReduction, quantity: str) -> go.Heatmap:
@@ -139,7 +175,7 @@ def _words(region: SemRegion, quantity: str) -> str:
 
 
 def _labels_trace(
-    image: SemReduction, values: Array, limits: tuple[float, float], quantity: str
+    image: SemReduction, values: Array, limits: tuple[float, float], quantity: str, *, with_bar: bool = True
 ) -> go.Scatter:
     """Names of the regions, and the colour bar that their outlines follow."""
     return go.Scatter(
@@ -158,7 +194,7 @@ def _labels_trace(
             "cmin": limits[0],
             "cmax": limits[1],
             "colorscale": SCALE,
-            "showscale": True,
+            "showscale": with_bar,
             "colorbar": with_unit(UNIT[quantity]),
         },
     )
@@ -177,6 +213,8 @@ def _add_regions(
     colours = sample_colorscale(SCALE, place.tolist()) if place.size else []
     drawn = list(zip(range(values.size), image.regions, values, colours, strict=True))
     for number, region, value, colour in sorted(drawn, key=lambda one: one[0] == selected):
+        if region.label.startswith("D") and region.label[1:].isdigit():
+            continue
         known, chosen = bool(np.isfinite(value)), number == selected
         x0, y0, size = (length * UM_PER_NM for length in (region.x_nm, region.y_nm, region.size_nm))
         figure.add_shape(
@@ -198,16 +236,21 @@ def _add_regions(
         )
 
 
-def against_s_figure(image: SemReduction, *, scheme: Scheme, selected: int | None = None) -> go.Figure:
-    """1/dk and <a_SC> of every region against s (0 edge, 1 centre), with bars; ``selected`` is ringed."""
+def against_s_figure(
+    image: SemReduction, *, scheme: Scheme, selected: int | None = None, along: str = "s"
+) -> go.Figure:
+    """1/dk and <a_SC> of every region against s (0 edge, 1 centre), with bars; ``selected`` is ringed.
+
+    With ``along`` = ``height`` against the height over the facet's foot in um.
+    """
     figure = go.Figure(layout={"template": template(scheme)})
     for quantity, colour, symbol in (("spacing", SEM, "square"), ("a_sc", A_SC_COLOUR, "diamond-open")):
-        figure.add_trace(_points(image, quantity, colour, symbol))
+        figure.add_trace(_points(image, quantity, colour, symbol, along=along))
     if selected is not None and np.isfinite(image.regions[selected].spacing_nm):
         region = image.regions[selected]
         figure.add_trace(
             go.Scatter(
-                x=[region.s],
+                x=[abscissa(region, along)[0]],
                 y=[region.spacing_nm],
                 mode="markers",
                 hoverinfo="skip",
@@ -216,31 +259,39 @@ def against_s_figure(image: SemReduction, *, scheme: Scheme, selected: int | Non
                 name="selected",
             )
         )
-    known = any(np.isfinite(region.s) for region in image.regions)
-    figure.update_xaxes(title_text="s  (0 edge, 1 centre)" if known else "s is not known for this image")
+    known = any(np.isfinite(abscissa(region, along)[0]) for region in image.regions)
+    title = "height over the foot (µm)" if along == "height" else "s  (0 edge, 1 centre)"
+    figure.update_xaxes(title_text=title if known else f"{along} is not known for this image")
     figure.update_yaxes(title_text="nm")
-    if known:
+    if known and along == "s":
         figure.update_xaxes(range=[-0.03, 1.03])
     return figure.update_layout(
         margin={"l": 8, "r": 8, "t": 26, "b": 6}, showlegend=True, uirevision=f"s{image.index}"
     )
 
 
-def _points(image: SemReduction, quantity: str, colour: str, symbol: str) -> go.Scatter:
+def abscissa(region: SemRegion, along: str) -> tuple[float, float]:
+    """Place and its 1 sigma of a region: its s, or its height in um."""
+    if along == "height":
+        return region.height_um, HANN_STD * region.size_nm * UM_PER_NM
+    return region.s, region.s_err
+
+
+def _points(image: SemReduction, quantity: str, colour: str, symbol: str, *, along: str) -> go.Scatter:
     kept = [
         (number, region)
         for number, region in enumerate(image.regions)
-        if np.isfinite(value_of(region, quantity)[0]) and np.isfinite(region.s)
+        if np.isfinite(value_of(region, quantity)[0]) and np.isfinite(abscissa(region, along)[0])
     ]
     values = [value_of(region, quantity) for _, region in kept]
     bars = {"type": "data", "width": 0, "thickness": 1.3, "color": colour}
     return go.Scatter(
-        x=[region.s for _, region in kept],
+        x=[abscissa(region, along)[0] for _, region in kept],
         y=[value for value, _ in values],
         mode="markers",
         name=QUANTITIES[quantity],
         marker={"symbol": symbol, "size": 11 if symbol.endswith("open") else 7, "color": colour},
-        error_x={**bars, "array": [region.s_err for _, region in kept]},
+        error_x={**bars, "array": [abscissa(region, along)[1] for _, region in kept]},
         error_y={**bars, "array": [error for _, error in values]},
         customdata=[number for number, _ in kept],
         text=[

@@ -5,17 +5,19 @@ from __future__ import annotations
 import numpy as np
 import plotly.graph_objects as go
 
-from analysis.records import SemRegion
+from analysis.records import Array, SemRegion
+from analysis.sem.tilt import Tilt
 from app.figures.theme import CURSOR, SEM, Scheme, template, translucent
 
 SCALE = "cividis"
 N_CORNERS = 181
 
 
-def spectrum_figure(region: SemRegion, *, scheme: Scheme) -> go.Figure:
+def spectrum_figure(region: SemRegion, *, scheme: Scheme, surface: Tilt | None = None) -> go.Figure:
     """log10 of the background-divided power over (kx, ky) in 1/nm, ky down, 1:1; colours begin at background.
 
-    Circles mark the lattice vectors +-k1, +-k2; the dotted ring is the first order, delta_k.
+    Circles mark the lattice vectors +-k1, +-k2; the dotted ring is the first order, delta_k. On a tilted
+    ``surface`` they stand where the image shows them.
     """
     n = region.spectrum.shape[0]
     k = (np.arange(n) - n // 2) * (region.spectrum_k_max_per_nm / (n // 2))
@@ -37,8 +39,9 @@ def spectrum_figure(region: SemRegion, *, scheme: Scheme) -> go.Figure:
         )
     )
     if np.isfinite(region.delta_k_per_nm):
-        _add_ring(figure, region.delta_k_per_nm)
-        _add_peaks(figure, region)
+        seen = np.eye(2) if surface is None else surface.stretch
+        _add_ring(figure, region.delta_k_per_nm, seen)
+        _add_peaks(figure, region, seen)
     half = (k[1] - k[0]) / 2
     figure.update_xaxes(
         range=[k[0] - half, k[-1] + half],
@@ -56,12 +59,13 @@ def spectrum_figure(region: SemRegion, *, scheme: Scheme) -> go.Figure:
     return figure.update_layout(margin={"l": 8, "r": 8, "t": 4, "b": 4}, uirevision="spectrum")
 
 
-def _add_ring(figure: go.Figure, delta_k_per_nm: float) -> None:
+def _add_ring(figure: go.Figure, delta_k_per_nm: float, seen: Array) -> None:
     turn = np.linspace(0.0, 2.0 * np.pi, N_CORNERS)
+    ring = delta_k_per_nm * np.stack([np.cos(turn), np.sin(turn)], axis=1) @ seen
     figure.add_trace(
         go.Scatter(
-            x=delta_k_per_nm * np.cos(turn),
-            y=delta_k_per_nm * np.sin(turn),
+            x=ring[:, 0],
+            y=ring[:, 1],
             mode="lines",
             hoverinfo="skip",
             showlegend=False,
@@ -71,8 +75,9 @@ def _add_ring(figure: go.Figure, delta_k_per_nm: float) -> None:
     )
 
 
-def _add_peaks(figure: go.Figure, region: SemRegion) -> None:
-    vectors = np.vstack([region.k_per_nm, -region.k_per_nm])
+def _add_peaks(figure: go.Figure, region: SemRegion, seen: Array) -> None:
+    own = np.vstack([region.k_per_nm, -region.k_per_nm])
+    vectors = own @ seen
     names = ("k<sub>1</sub>", "k<sub>2</sub>", "", "")
     figure.add_trace(
         go.Scatter(
@@ -83,7 +88,7 @@ def _add_peaks(figure: go.Figure, region: SemRegion) -> None:
             textposition="top right",
             textfont={"color": "#ffffff", "size": 13, "shadow": "auto"},
             marker={"symbol": "circle-open", "size": 16, "color": "#ff7f50", "line": {"width": 2}},
-            customdata=np.hypot(*vectors.T),
+            customdata=np.hypot(*own.T),
             hovertemplate="|k| %{customdata:.4f} 1/nm<br>(%{x:.4f}, %{y:.4f})<extra>chosen peak</extra>",
             showlegend=False,
             name="peaks",

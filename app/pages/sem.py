@@ -2,50 +2,31 @@
 
 from __future__ import annotations
 
-from math import isfinite
+from dataclasses import replace
 from typing import Any
 
 import dash
-import dash_ag_grid as dag
 import plotly.graph_objects as go
 from dash import Dash, Input, Output, State, ctx, dcc, html, no_update
 from dash.development.base_component import Component
 
 from analysis.records import Result, SemReduction, SemRegion
 from app.figures import sem_image, sem_spectrum
+from app.figures.sem_map import MAPS
 from app.figures.theme import Scheme
-from app.figures.words import STATUS_TEXT, apart, decimals, with_error
+from app.figures.words import STATUS_TEXT, decimals, with_error
 from app.library import library
-from app.pages import instrument, parts
-from app.pages.instrument import asked, choice, chosen, numbers, whole
+from app.pages import instrument, parts, sem_drawn, sem_facts, sem_routes, sem_table
+from app.pages.instrument import asked, choice, chosen, hidden, number, numbers, whole
 
 QUANTITIES = tuple(sem_image.QUANTITIES.items())
 FILLING = (("filled", "filled"), ("outlined", "outlined"))
-VIEW_TEXT = {
-    "bottom": "seen from below (mirrored)",
-    "top": "seen from above",
-    "side": "seen from the side",
-    "": "view not given",
-}
-COLUMNS = (
-    ("label", "region", "left"),
-    ("s", "s", "right"),
-    ("s_err", "± s", "right"),
-    ("delta_k", "δk (1/nm)", "right"),
-    ("delta_k_err", "± δk", "right"),
-    ("delta_k_1", "δk₁", "right"),
-    ("delta_k_2", "δk₂", "right"),
-    ("spacing", "1/δk (nm)", "right"),
-    ("spacing_err", "± 1/δk", "right"),
-    ("a_sc", "⟨a_SC⟩ (nm)", "right"),
-    ("a_sc_err", "± ⟨a_SC⟩", "right"),
-    ("a_sc_sys", "± sys", "right"),
-    ("gamma", "γ (°)", "right"),
-    ("lattice", "lattice", "left"),
-    ("periods", "periods", "right"),
-    ("status", "status", "left"),
-)
-"""Columns of the table of regions: field, heading, side."""
+ALONG = (("s", "s"), ("height", "height"))
+NO_MAP = ("none", "no map")
+TYPED = ("region-x", "region-y", "region-size")
+TOOLS = ("drawrect", "drawline")
+VIEW = ("sq", "sf", "sm", "sx", "r", "d", "e")
+"""Names in the address: colour, filling, map, abscissa, chosen region, drawn regions, drawn line."""
 
 
 def register(app: Dash) -> None:
@@ -58,29 +39,35 @@ def register(app: Dash) -> None:
         layout=layout,
         name="SEM",
     )
+    sem_routes.add_routes(app.server)
     _register_selection(app)
+    _register_drawing(app)
 
     @app.callback(
         Output("sem-image", "figure"),
         Output("sem-s", "figure"),
         Output("spectrum-slot", "children"),
         Output("sem-radial-slot", "children"),
-        Input(parts.view("sq"), "value"),
-        Input(parts.view("sf"), "value"),
-        Input(parts.view("r"), "value"),
+        Output("sem-table", "rowData"),
+        Output("regions-csv", "href"),
+        Output(parts.view("r"), "data"),
+        *(Input(parts.view(name), "value") for name in VIEW),
         State(parts.view("sn"), "value"),
         State("sample", "data"),
         prevent_initial_call=True,
     )
-    def show_region(quantity: str, filling: str, region: str, wanted: str, sample_id: str):
+    def show_region(*state: str):
+        view, (wanted, sample_id) = dict(zip(VIEW, state[:-2], strict=True)), state[-2:]
         result, scheme = library().result(sample_id), parts.current_scheme()
-        image = chosen(result.sem, wanted)
-        view = {"sq": quantity, "sf": filling, "r": region}
-        number = _selected(image, region)
+        image = _with_drawn(result, chosen(result.sem, wanted), view)
+        selected = _selected(image, view["r"])
         return (
             _image(result, image, view, scheme),
-            sem_image.against_s_figure(image, scheme=scheme, selected=number),
-            *_region_panels(result, image, number, scheme),
+            _against(image, view, selected, scheme),
+            *_region_panels(result, image, selected, scheme, view),
+            sem_table.rows(image),
+            sem_routes.regions_address(result, image, view),
+            [{"value": key, "label": text} for key, text in _options(image)],
         )
 
 
@@ -92,12 +79,16 @@ def _register_selection(app: Dash) -> None:
         Input("sem-s", "clickData"),
         Input("sem-table", "selectedRows"),
         State(parts.view("r"), "value"),
+        State(parts.view("d"), "value"),
+        State(parts.view("e"), "value"),
         State(parts.view("sn"), "value"),
         State("sample", "data"),
         prevent_initial_call=True,
     )
-    def select_region(on_image: Any, on_plot: Any, rows: Any, now: str, wanted: str, sample_id: str):
-        image = chosen(library().result(sample_id).sem, wanted)
+    def select_region(on_image: Any, on_plot: Any, rows: Any, *state: str):
+        now, drawn, line, wanted, name = state
+        result = library().result(name)
+        image = _with_drawn(result, chosen(result.sem, wanted), {"d": drawn, "e": line})
         number = _pointed(image, ctx.triggered_id, on_image, on_plot, rows)
         if number is None or number == _selected(image, now):
             return no_update, no_update
@@ -114,6 +105,49 @@ def _register_selection(app: Dash) -> None:
         return _page(library().result(sample_id), {"sn": wanted}, parts.current_scheme())
 
 
+def _register_drawing(app: Dash) -> None:
+    @app.callback(
+        Output(parts.view("d"), "value"),
+        Output(parts.view("e"), "value"),
+        Output(parts.view("r"), "value", allow_duplicate=True),
+        Input("sem-image", "relayoutData"),
+        Input("add-region", "n_clicks"),
+        Input("set-region", "n_clicks"),
+        Input("remove-region", "n_clicks"),
+        Input("clear-regions", "n_clicks"),
+        *(State(name, "value") for name in TYPED),
+        State(parts.view("d"), "value"),
+        State(parts.view("e"), "value"),
+        State(parts.view("r"), "value"),
+        State(parts.view("sn"), "value"),
+        State("sample", "data"),
+        prevent_initial_call=True,
+    )
+    def draw(change: Any, *state: Any):
+        typed, (drawn, line, now, wanted, sample_id) = state[4:7], state[7:]
+        image = chosen(library().result(sample_id).sem, wanted)
+        if ctx.triggered_id == "clear-regions":
+            return "", "", no_update
+        if ctx.triggered_id == "remove-region":
+            return sem_drawn.without(image, drawn, now), no_update, no_update
+        if ctx.triggered_id == "sem-image":
+            changed = sem_drawn.with_change(image, {"d": drawn, "e": line}, change)
+            if changed is None:
+                return no_update, no_update, no_update
+            return changed[0], changed[1], changed[2] or no_update
+        values = tuple(found for value in typed if (found := number(value)) is not None)
+        names = [sem_drawn.drawn_name(n) for n in range(len(sem_drawn.squares(image, drawn)))]
+        at = names.index(now) if ctx.triggered_id == "set-region" and now in names else None
+        added = sem_drawn.with_square(image, drawn, values, at=at)
+        return (no_update,) * 3 if added is None else (added[0], no_update, added[1])
+
+
+def _with_drawn(result: Result, image: SemReduction, view: dict[str, str]) -> SemReduction:
+    """The image with its own regions, the drawn ones and the tiles of a drawn line."""
+    drawn = sem_drawn.drawn_regions(library(), result, image, view)
+    return replace(image, regions=(*image.regions, *drawn)) if drawn else image
+
+
 def layout(sample_id: str = "", **query: object) -> Component:
     """The page of one sample; ``query`` is the view that the address asks for."""
     result = instrument.result_or_page(sample_id, "sem")
@@ -128,9 +162,9 @@ def layout(sample_id: str = "", **query: object) -> Component:
 
 
 def _page(result: Result, view: dict[str, str], scheme: Scheme) -> list[Component]:
-    image = chosen(result.sem, view.get("sn"))
+    image = _with_drawn(result, chosen(result.sem, view.get("sn")), view)
     number = _selected(image, view.get("r"))
-    spectrum, radial = _region_panels(result, image, number, scheme)
+    spectrum, radial = _region_panels(result, image, number, scheme, view)
     return [
         dcc.Store(id="sample", data=result.sample_id),
         html.H1(f"{result.title or result.sample_id}: SEM", className="visually-hidden"),
@@ -143,41 +177,83 @@ def _page(result: Result, view: dict[str, str], scheme: Scheme) -> list[Componen
         ),
         html.Div(
             [
-                _against_s_panel(result, image, number, scheme),
+                _against_panel(result, image, view, scheme),
                 html.Div(radial, id="sem-radial-slot", className="slot"),
-                _table_panel(result, image, number),
+                sem_table.table_panel(image, number, address=sem_routes.regions_address(result, image, view)),
             ],
             className="sem-middle",
         ),
-        html.Div(_fact_panels(image), className="facts-row"),
+        html.Div(sem_facts.panels(result, image, scheme), className="facts-row"),
     ]
 
 
+def _options(image: SemReduction) -> list[tuple[str, str]]:
+    return [(region.label, region.label) for region in image.regions] or [("", "none")]
+
+
 def _image_panel(result: Result, image: SemReduction, view: dict[str, str], scheme: Scheme) -> Component:
-    regions = [(region.label, region.label) for region in image.regions] or [("", "none")]
     number = _selected(image, view.get("r"))
+    graph = parts.linked_graph(
+        "sem-image",
+        _image(result, image, view, scheme),
+        modality="sem",
+        label="SEM image with its regions; a click chooses one; the wheel zooms",
+    )
+    options = _options(image)
+    maps = (NO_MAP, *((name, text) for name, text in MAPS.items() if name in image.maps))
     return parts.panel(
         "SEM",
-        instrument.configured(
-            parts.linked_graph(
-                "sem-image",
-                _image(result, image, view, scheme),
-                modality="sem",
-                label="SEM image with its regions; a click chooses one; the wheel zooms",
-            ),
-            scrollZoom=True,
-        ),
+        [instrument.configured(graph, scrollZoom=True, modeBarButtonsToAdd=list(TOOLS)), _typed()],
         modality="sem",
         controls=[
             html.Span("region", className="control-name"),
-            parts.select("r", "" if number is None else image.regions[number].label, regions, label="Region"),
-            html.Span("coloured by", className="control-name"),
+            parts.select("r", "" if number is None else image.regions[number].label, options, label="Region"),
             parts.select("sq", view.get("sq", ""), QUANTITIES, label="Colour of the regions"),
             parts.switch("sf", view.get("sf", ""), FILLING, label="Regions"),
+            html.Span("map", className="control-name"),
+            parts.select("sm", view.get("sm", ""), maps, label="Map over the image"),
             numbers("sn", result.sem, view.get("sn"), label="Image"),
+            hidden("d", view.get("d", "")),
+            hidden("e", view.get("e", "")),
         ],
-        actions=parts.actions(result.sample_id, "sem-image", "sem_rois", "sem_image"),
+        actions=[
+            *([_map_link(result, image)] if image.maps else []),
+            *parts.actions(result.sample_id, "sem-image", "sem_rois", "sem_image"),
+        ],
         testid="panel-sem",
+    )
+
+
+def _map_link(result: Result, image: SemReduction) -> Component:
+    return instrument.file_link(
+        f"/csv/{result.sample_id}/sem/{image.index}/map.csv",
+        f"{result.sample_id}_sem_map.csv",
+        text="CSV of map",
+        testid="csv-sem_map",
+    )
+
+
+def _typed() -> Component:
+    """Regions by corner and side in nm, for those who would rather type than draw."""
+    inputs: list[Component] = []
+    for name, text in zip(TYPED, ("x", "y", "size"), strict=True):
+        inputs += [
+            html.Label(text, htmlFor=name, className="control-name"),
+            dcc.Input(id=name, type="number", step="any", className="number-box"),
+        ]
+    buttons = (
+        ("add-region", "Add"),
+        ("set-region", "Move"),
+        ("remove-region", "Remove"),
+        ("clear-regions", "Clear"),
+    )
+    return html.Div(
+        [
+            html.Span("Draw a square or a line; or type nm:", className="control-name"),
+            *inputs,
+            *(html.Button(text, id=key, type="button", className="action") for key, text in buttons),
+        ],
+        className="line-bar",
     )
 
 
@@ -190,11 +266,14 @@ def _image(result: Result, image: SemReduction, view: dict[str, str], scheme: Sc
         scheme=scheme,
         selected=_selected(image, view.get("r")),
         filled=view.get("sf") != "outlined",
+        drawn=len(sem_drawn.squares(image, view.get("d"))),
+        line_nm=sem_drawn.drawn_line(image, view.get("e")),
+        shown_map=view.get("sm", ""),
     )
 
 
 def _region_panels(
-    result: Result, image: SemReduction, number: int | None, scheme: Scheme
+    result: Result, image: SemReduction, number: int | None, scheme: Scheme, view: dict[str, str]
 ) -> tuple[Component, Component]:
     """The spectrum of the chosen region and its radial average."""
     if number is None:
@@ -203,12 +282,12 @@ def _region_panels(
             parts.panel("Spectrum", parts.quiet(nothing), testid="panel-spectrum"),
             parts.panel("Radial average", parts.quiet(nothing), testid="panel-sem-radial"),
         )
-    region, address = image.regions[number], f"/csv/{result.sample_id}/sem/{image.index}/{number}"
+    region = image.regions[number]
     spectrum = [
         _values(region),
         parts.graph(
             "sem-spectrum",
-            sem_spectrum.spectrum_figure(region, scheme=scheme),
+            sem_spectrum.spectrum_figure(region, scheme=scheme, surface=sem_drawn.scale_of(image).tilt),
             label=f"Power spectrum of {region.label} with the chosen peaks",
         ),
     ]
@@ -221,22 +300,25 @@ def _region_panels(
         parts.panel(
             f"Spectrum, region {region.label}",
             spectrum,
-            actions=_taken(result, region, address, "sem-spectrum", "spectrum"),
+            actions=_taken(result, image, number, view, "sem-spectrum", "spectrum"),
             testid="panel-spectrum",
         ),
         parts.panel(
             f"Radial average, region {region.label}",
             radial,
-            actions=_taken(result, region, address, "sem-radial", "radial"),
+            actions=_taken(result, image, number, view, "sem-radial", "radial"),
             testid="panel-sem-radial",
         ),
     )
 
 
-def _taken(result: Result, region: SemRegion, address: str, graph: str, what: str) -> list[Component]:
-    name = f"{result.sample_id}_{what}_{region.label}"
+def _taken(
+    result: Result, image: SemReduction, number: int, view: dict[str, str], graph: str, what: str
+) -> list[Component]:
+    name = f"{result.sample_id}_{what}_{image.regions[number].label}"
+    address = sem_routes.part_address(result, image, number, view, what)
     return [
-        instrument.file_link(f"{address}/{what}.csv", f"{name}.csv", text="CSV", testid=f"csv-{graph}"),
+        instrument.file_link(address, f"{name}.csv", text="CSV", testid=f"csv-{graph}"),
         *parts.picture_buttons(graph, name),
     ]
 
@@ -262,120 +344,32 @@ def _values(region: SemRegion) -> Component:
     )
 
 
-def _against_s_panel(result: Result, image: SemReduction, number: int | None, scheme: Scheme) -> Component:
+def _against(image: SemReduction, view: dict[str, str], number: int | None, scheme: Scheme) -> go.Figure:
+    return sem_image.against_s_figure(
+        image, scheme=scheme, selected=number, along=choice(view.get("sx"), _along(image))
+    )
+
+
+def _along(image: SemReduction) -> tuple[tuple[str, str], ...]:
+    return ALONG if image.foot_nm is not None else ALONG[:1]
+
+
+def _against_panel(result: Result, image: SemReduction, view: dict[str, str], scheme: Scheme) -> Component:
+    along = _along(image)
+    shown = choice(view.get("sx"), along)
     return parts.panel(
         "Edge to centre",
         parts.graph(
             "sem-s",
-            sem_image.against_s_figure(image, scheme=scheme, selected=number),
+            _against(image, view, _selected(image, view.get("r")), scheme),
             label="Plane spacing and lattice constant against s; a click chooses a region",
         ),
+        controls=[
+            parts.switch("sx", shown, along, label="Against") if len(along) > 1 else hidden("sx", shown)
+        ],
         actions=parts.actions(result.sample_id, "sem-s", "sem_rois", "sem_spacing"),
         testid="panel-sem-s",
     )
-
-
-def _table_panel(result: Result, image: SemReduction, number: int | None) -> Component:
-    selected = [] if number is None else [image.regions[number].label]
-    table = dag.AgGrid(
-        id="sem-table",
-        rowData=[_row(region) for region in image.regions],
-        columnDefs=[
-            {
-                "field": field,
-                "headerName": heading,
-                "type": "rightAligned" if side == "right" else None,
-                "valueFormatter": {"function": f"params.data.{field}_text"} if side == "right" else None,
-                "pinned": "left" if field == "label" else None,
-            }
-            for field, heading, side in COLUMNS
-        ],
-        selectedRows={"ids": selected},
-        getRowId="params.data.label",
-        columnSize="autoSize",
-        defaultColDef={"resizable": True, "sortable": True, "minWidth": 48},
-        dashGridOptions={
-            "rowSelection": {"mode": "singleRow", "checkboxes": False, "enableClickSelection": True},
-            "rowHeight": 28,
-            "headerHeight": 30,
-            "suppressCellFocus": False,
-            "animateRows": False,
-            "alwaysShowHorizontalScroll": True,
-            "suppressColumnVirtualisation": True,
-        },
-        style={"height": "100%", "width": "100%"},
-        className="ag-theme-alpine sem-table",
-    )
-    return parts.panel(
-        "Regions",
-        html.Div(table, className="graph-box"),
-        actions=[parts.csv_link(result.sample_id, "sem_rois")],
-        testid="panel-regions",
-    )
-
-
-def _row(region: SemRegion) -> dict[str, object]:
-    """A region for the table: numbers to sort by (None where there is none), and each as it is written."""
-    k1, k2 = region.delta_k_each_per_nm[:2]
-    pairs = {
-        "s": (region.s, region.s_err),
-        "delta_k": (region.delta_k_per_nm, region.delta_k_err_per_nm),
-        "spacing": (region.spacing_nm, region.spacing_err_nm),
-        "a_sc": (region.a_sc_nm, region.a_sc_err_nm),
-    }
-    plain = {
-        "delta_k_1": (k1, ".5f"),
-        "delta_k_2": (k2, ".5f"),
-        "a_sc_sys": (region.a_sc_sys_nm, ".2g"),
-        "gamma": (region.gamma_deg, ".1f"),
-        "periods": (region.n_periods, ".0f"),
-    }
-    values: dict[str, float] = {name: value for name, (value, _) in plain.items()}
-    words = {name: format(value, form) if isfinite(value) else "" for name, (value, form) in plain.items()}
-    for name, (value, error) in pairs.items():
-        values |= {name: value, f"{name}_err": error}
-        words[name], words[f"{name}_err"] = apart(value, error)
-    return {
-        **{name: float(value) if isfinite(value) else None for name, value in values.items()},
-        **{f"{name}_text": text for name, text in words.items()},
-        "label": region.label,
-        "lattice": region.lattice,
-        "status": region.status.replace("_", " "),
-    }
-
-
-def _fact_panels(image: SemReduction) -> list[Component]:
-    audit = [
-        (source, f"{nm:.5g} nm", "used" if used else "not used")
-        for source, nm, used in image.pixel_size_audit
-    ]
-    rows, cols = image.image.shape
-    width, height = sem_image.size_um(image)
-    ends = [
-        (name, f"x {place[0]:.0f}, y {place[1]:.0f} nm")
-        for name, place in (("edge", image.edge_nm), ("centre", image.center_nm))
-        if place is not None
-    ]
-    about = [
-        ("file", image.image_path),
-        ("size", f"{cols} × {rows} px, {width:.3f} × {height:.3f} µm above the bar"),
-        ("information bar", f"from row {image.bar_row}" if image.bar_row < rows else "none"),
-        ("view", VIEW_TEXT.get(image.view, image.view)),
-        *ends,
-    ]
-    return [
-        instrument.facts("Pixel size: every source", ("source", "a pixel", ""), audit, testid="pixel-audit"),
-        instrument.facts("Image", ("", ""), about, testid="sem-about"),
-        instrument.listed(
-            "Notes",
-            [
-                "SEM sees the layer that stays on the substrate; X-rays average through the thickness.",
-                "1/δk is the spacing of lattice planes; ⟨a_SC⟩ is the mean of 1/(kᵢ sin γ).",
-                *image.notes,
-            ],
-            nothing="",
-        ),
-    ]
 
 
 def _selected(image: SemReduction, label: str | None) -> int | None:

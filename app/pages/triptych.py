@@ -24,7 +24,7 @@ PATTERN_SHOWN = (("average", "mean"), ("a", "A"), ("b", "B"), ("a-b", "A − B")
 MODALITIES = ("xray", "sem", "afm")
 QUANTITIES = {
     "xray": tuple((name, QUANTITY_TEXT[name]) for name in panels.XRAY_QUANTITIES),
-    "sem": tuple(panels.SEM_QUANTITIES.items()),
+    "sem": tuple((panels.SEM_QUANTITIES | panels.SEM_MAPS).items()),
     "afm": (("modulus", "E"), ("height", "h")),
 }
 LIMITS = {"xray": "xl", "afm": "al"}

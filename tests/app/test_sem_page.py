@@ -13,7 +13,7 @@ from flask.testing import FlaskClient
 
 from analysis.records import SemReduction
 from app.figures import sem_image, sem_spectrum
-from app.pages import sem
+from app.pages import sem, sem_table
 from tests.app.test_pages import parts_of, words_of
 from tests.synthetic_result import make_result
 
@@ -167,7 +167,7 @@ def test_the_table_has_a_line_for_every_region(app: Dash) -> None:
 
 def test_the_table_never_writes_an_uncertainty_as_nothing() -> None:
     region = replace(make_result("dif").sem[0].regions[0], spacing_nm=12.0, spacing_err_nm=0.0021)
-    row = sem._row(region)
+    row = sem_table.row(region)
     assert (row["spacing_text"], row["spacing_err_text"]) == ("12.0000", "0.0021")
     assert row["spacing"] == 12.0
 
