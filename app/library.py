@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from analysis.errors import TriptychError
-from analysis.io.pattern_events import over_pattern_events
+from analysis.io.pattern_rows import over_patterns
 from analysis.io.results import read_pattern, read_result
 from analysis.io.sample_file import FILE_NAME, ID_PATTERN, read_sample
 from analysis.records import XRAY_STATUS, Array, Measured, Result, XrayReduction
@@ -231,7 +231,7 @@ def _cells_of(scan: XrayReduction) -> ScanCells:
         points=rows * cols,
         counts=float(np.nansum(scan.average_pattern)) * rows * cols,
     )
-    made = over_pattern_events(scan.patterns, plan.gather)
+    made = over_patterns(scan.patterns, plan.gather)
     return scan_cells(plan, [one for row in made for one in row], (rows, cols))
 
 

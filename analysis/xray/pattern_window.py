@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from analysis.xray.geometry import PixelDirections
-from analysis.xray.window_kernels import gathered, scattered, summed
+from analysis.xray.window_kernels import Counts, gathered, scattered, summed
 
 Array = npt.NDArray[np.float64]
 Index = npt.NDArray[np.uint32]
@@ -78,8 +78,8 @@ class CellPlan:
     cell_of: npt.NDArray[np.int32]
     _room: threading.local = field(default_factory=threading.local, repr=False)
 
-    def gather(self, places: Index, counts: Index) -> tuple[Index, Index]:
-        """Cells (rising) and their counts, from flat places and counts of the pixels of one pattern.
+    def gather(self, pattern: Counts) -> tuple[Index, Index]:
+        """Cells (rising) and their counts, of one pattern (h, w).
 
         May be called from several threads.
         """
@@ -87,7 +87,7 @@ class CellPlan:
         if "total" not in room:
             room.update({name: np.zeros(self.cells.pixels.size, dtype=np.uint32) for name in _ROOM})
         cells, sums = room["cells"], room["sums"]
-        number = gathered(places, counts, self.cell_of, room["total"], cells, sums)
+        number = gathered(pattern.reshape(-1), self.cell_of, room["total"], cells, sums)
         return cells[:number].copy(), sums[:number].copy()
 
 

@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 from numba import njit
 
 Index = npt.NDArray[np.uint32]
+Counts = npt.NDArray[np.unsignedinteger[Any]]
 
 
 @njit(cache=True, nogil=True)
-def gathered(
-    places: Index, counts: Index, cell_of: npt.NDArray[np.int32], total: Index, cells: Index, sums: Index
-) -> int:
-    """Counts of one pattern by cell: fills ``cells`` (rising) and ``sums``; gives how many there are.
+def gathered(pattern: Counts, cell_of: npt.NDArray[np.int32], total: Index, cells: Index, sums: Index) -> int:
+    """Counts of one flat pattern by cell: fills ``cells`` (rising) and ``sums``; gives how many there are.
 
     ``cell_of`` (pixels,) is -1 where a pixel does not count; ``total`` (n_cells,) is room, all 0 before and
     after; ``cells`` and ``sums`` hold at least n_cells.
     """
-    for k in range(places.size):
-        cell = cell_of[places[k]]
-        if cell >= 0:
-            total[cell] += counts[k]
+    for k in range(pattern.size):
+        if pattern[k] != 0 and cell_of[k] >= 0:
+            total[cell_of[k]] += np.uint32(pattern[k])
     found = 0
     for cell in range(total.size):
         if total[cell] != 0:

@@ -149,7 +149,7 @@ def correction_rows(scan: XrayReduction) -> list[tuple[str, ...]]:
             "none" if holder is None else f"transmission {holder:.4g}, longer ways of oblique rays",
             "" if holder is None else at.sources.get("holder_transmission", "sample.toml"),
         ),
-        ("Solid angle", "relative to normal incidence", "geometry"),
+        ("Solid angle", "relative to normal incidence", ""),
     ]
 
 

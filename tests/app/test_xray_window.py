@@ -125,9 +125,9 @@ def test_patterns_are_read_once_and_few_scans_are_kept(
     workspace: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     read: list[str] = []
-    real = module.over_pattern_events
+    real = module.over_patterns
     monkeypatch.setattr(
-        module, "over_pattern_events", lambda stack, make: (read.append(stack.path), real(stack, make))[1]
+        module, "over_patterns", lambda stack, make: (read.append(stack.path), real(stack, make))[1]
     )
     monkeypatch.setattr(module, "MAX_CELL_BYTES", 1)
     shelf, window = Library(workspace), Window(q_per_nm=(0.3, 0.6))

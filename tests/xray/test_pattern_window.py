@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from analysis.errors import ResultError
-from analysis.io.pattern_events import over_pattern_events
+from analysis.io.pattern_packing import storage
+from analysis.io.pattern_rows import over_patterns
 from analysis.records import PatternStack
 from analysis.xray.geometry import PixelDirections
 from analysis.xray.pattern_window import COARSE, MANY, ScanCells, Window, cell_plan, scan_cells, window_counts
@@ -42,11 +43,10 @@ def patterns() -> np.ndarray:
 @pytest.fixture(params=["packed", "plain"])
 def stack(request: pytest.FixtureRequest, patterns: np.ndarray, tmp_path: Path) -> PatternStack:
     """The patterns in a file, one of them missing, packed as results are or otherwise."""
-    filters = hdf5plugin.Bitshuffle(cname="lz4") if request.param == "packed" else {"compression": "gzip"}
+    plain = {"dtype": "<u4", "compression": "gzip"}
+    packing = storage(FRAME, 2) if request.param == "packed" else plain
     with h5py.File(tmp_path / "stack.h5", "w") as file:
-        made = file.create_dataset(
-            "scan/frames", (*SHAPE, *FRAME), patterns.dtype, chunks=(1, 1, *FRAME), **filters
-        )
+        made = file.create_dataset("scan/frames", (*SHAPE, *FRAME), chunks=(1, 1, *FRAME), **packing)
         for row, col in np.ndindex(SHAPE):
             if (row, col) != (1, 2):
                 made[row, col] = patterns[row, col]
@@ -55,7 +55,7 @@ def stack(request: pytest.FixtureRequest, patterns: np.ndarray, tmp_path: Path) 
 
 def cells_of(stack: PatternStack, valid: np.ndarray, *, counts: float = 1e4) -> ScanCells:
     plan = cell_plan(directions(), valid, q_max_per_nm=Q_MAX, points=12, counts=counts)
-    rows = over_pattern_events(stack, plan.gather, workers=2)
+    rows = over_patterns(stack, plan.gather, workers=2)
     return scan_cells(plan, [one for row in rows for one in row], SHAPE)
 
 
@@ -131,11 +131,11 @@ def test_a_damaged_pattern_is_refused(patterns: np.ndarray, tmp_path: Path) -> N
         made = file.create_dataset("d", data=patterns, chunks=(1, 1, *FRAME), **hdf5plugin.Bitshuffle())
         packed = made.id.read_direct_chunk((1, 1, 0, 0))[1]
     stack = PatternStack(path=str(path), dataset="d", shape=(*SHAPE, *FRAME))
-    assert len(list(over_pattern_events(stack, lambda places, _: places.size))) == 3
+    assert len(list(over_patterns(stack, np.sum))) == 3
     for lie in (packed[:-5], packed[:12] + b"\x7f\xff\xff\xff" + packed[16:], packed[:6]):
         with h5py.File(path, "r+") as file:
             file["d"].id.write_direct_chunk((1, 1, 0, 0), lie)
-        with pytest.raises(ResultError, match="row 1, column 1"):
-            list(over_pattern_events(stack, lambda places, _: places.size))
+        with pytest.raises(ResultError, match="packed frame"):
+            list(over_patterns(stack, np.sum))
     with pytest.raises(ResultError):
-        list(over_pattern_events(dataclasses.replace(stack, dataset="other"), lambda places, _: places.size))
+        list(over_patterns(dataclasses.replace(stack, dataset="other"), np.sum))

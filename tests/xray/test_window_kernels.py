@@ -14,7 +14,7 @@ def index(*values: int) -> np.ndarray:
 def test_pixels_are_added_by_cell_and_the_room_is_left_empty() -> None:
     cell_of = np.array([0, 0, -1, 2, 1, 2], dtype=np.int32)
     total, cells, sums = (np.zeros(3, dtype=np.uint32) for _ in range(3))
-    number = gathered(index(0, 1, 2, 3, 5), index(4, 1, 9, 2, 2), cell_of, total, cells, sums)
+    number = gathered(index(4, 1, 9, 2, 0, 2), cell_of, total, cells, sums)
     assert number == 2
     assert (cells[:2].tolist(), sums[:2].tolist()) == ([0, 2], [5, 4])
     assert total.tolist() == [0, 0, 0]
