@@ -13,6 +13,7 @@ from flask import Flask, Response, abort, request
 
 from analysis.errors import TriptychError
 from analysis.io.tables import TABLES, table_csv
+from analysis.pipeline.comparison import GROUPINGS, compared, comparison_csv, comparison_json
 from analysis.pipeline.registration import rebinned
 from analysis.records import AFM_STATUS, Array, PixelGrid, Result, SemReduction, XrayReduction
 from analysis.registration.profiles import BINS
@@ -39,6 +40,7 @@ def add_routes(server: Flask) -> None:
     server.add_url_rule("/healthz", view_func=healthz)
     server.add_url_rule("/templates.json", view_func=templates)
     server.add_url_rule("/csv/<sample_id>/<table>.csv", view_func=csv)
+    server.add_url_rule("/compare/compare.<kind>", view_func=compared_groups)
     server.add_url_rule("/compare/<table>.csv", view_func=compared_csv)
     server.add_url_rule("/data/<sample_id>/linked.json", view_func=linked_json)
     server.add_url_rule("/thumb/<sample_id>/<modality>.png", view_func=thumb)
@@ -84,6 +86,30 @@ def compared_csv(table: str) -> Response:
         body,
         mimetype="text/csv; charset=utf-8",
         headers={"Content-Disposition": f'attachment; filename="compare_{table}.csv"'},
+    )
+
+
+def compared_groups(kind: str) -> Response:
+    """The comparison of the samples ``s=a&s=b`` by group (``by``, ``ga``), as CSV or JSON."""
+    results = [result for name in dict.fromkeys(request.args.getlist("s")) if (result := _shown(name))]
+    if not results or kind not in ("csv", "json"):
+        abort(404, "There is no comparison of that kind, or no sample.")
+    by, picked = request.args.get("by", ""), request.args.getlist("ga")
+    results.sort(key=lambda result: result.sample_id not in picked)
+    groups = {result.sample_id: "picked" if result.sample_id in picked else "others" for result in results}
+    found = compared(
+        results,
+        groups=groups if by == "picked" else None,
+        by=by if by in GROUPINGS else next(iter(GROUPINGS)),
+    )
+    if kind == "csv":
+        body, mime = comparison_csv(found, results), "text/csv"
+    else:
+        body, mime = json.dumps(comparison_json(found, results), ensure_ascii=False), "application/json"
+    return Response(
+        body,
+        mimetype=f"{mime}; charset=utf-8",
+        headers={"Content-Disposition": f'attachment; filename="compare.{kind}"'},
     )
 
 

@@ -11,6 +11,7 @@ from plotly.subplots import make_subplots
 from analysis.records import AFM_STATUS, Array, PixelGrid, Result
 from app.figures.maps import averaged, colour_limits, extent_um, map_figure
 from app.figures.profiles import coprofile, is_open, modulus_profiles, short_names
+from app.figures.solution_size import draw_solution_sizes
 from app.figures.theme import MODALITY_COLOUR, Scheme, blank, colour_scale, template, translucent, with_unit
 
 DIVERGING = "RdBu_r"
@@ -20,7 +21,8 @@ QUANTITY_LABEL = {"a_sc": "⟨a<sub>SC</sub>⟩  (nm)", "modulus": "E  (GPa)"}
 
 def lattice_figure(results: Sequence[Result], *, coordinate: str, band: str, scheme: Scheme) -> go.Figure:
     """<a_SC> by X-ray and 1/dk by SEM of all samples along one coordinate."""
-    return coprofile(results, coordinate=coordinate, band=band, scheme=scheme, modulus=False)
+    figure = coprofile(results, coordinate=coordinate, band=band, scheme=scheme, modulus=False)
+    return draw_solution_sizes(figure, results)
 
 
 def modulus_figure(results: Sequence[Result], *, coordinate: str, band: str, scheme: Scheme) -> go.Figure:
@@ -154,6 +156,8 @@ def distribution_figure(results: Sequence[Result], quantity: str, *, scheme: Sch
             )
         )  # fmt: skip
     figure.update_xaxes(title_text=QUANTITY_LABEL[quantity])
+    if quantity == "a_sc":
+        draw_solution_sizes(figure, results, axis="x")
     figure.update_layout(margin={"t": 10, "l": 8, "r": 8, "b": 6})
     return figure
 

@@ -16,7 +16,7 @@ from app.figures import compare
 from app.figures.theme import Scheme
 from app.figures.words import measured_text, size_text, with_error
 from app.library import library
-from app.pages import parts
+from app.pages import compare_groups, parts
 
 MOST_SAMPLES = 8
 COORDINATES = (("rectangle", "s"), ("depth", "depth"))
@@ -39,14 +39,14 @@ MAPS_TITLE = {"each": "Maps in one colour range", "a-b": "Difference, first − 
 MAP_TABLE = {"a_sc": "xray_maps", "modulus": "afm_summary"}
 """The table behind the maps and distributions of a quantity."""
 
-FEWEST_CRYSTALS = 3
-
 
 def register(app: Dash) -> None:
     """Put the page and its callbacks on ``app``."""
     dash.register_page(
         __name__, path="/compare", order=30, title="Compare - Triptych", layout=layout, name="Compare"
     )
+
+    compare_groups.register(app, _results)
 
     @app.callback(
         Output("compare-lattice", "figure"),
@@ -136,10 +136,18 @@ def layout(s: str | list[str] = "", **query: object) -> Component:
                 ],
                 className="compare-row",
             ),
+            compare_groups.groups_panel(results, asked.get("by", ""), _several(query.get("ga"))),
             _numbers_panel(results),
         ],
         className="page compare-page",
     )
+
+
+def _several(asked: object) -> list[str]:
+    """What stands once or several times in the address, as a list."""
+    if isinstance(asked, str):
+        return [asked]
+    return [name for name in asked if isinstance(name, str)] if isinstance(asked, list) else []
 
 
 def _profile_panel(results: Sequence[Result], figure: go.Figure, coordinate: str, band: str) -> Component:
@@ -248,10 +256,8 @@ def _numbers_panel(results: Sequence[Result]) -> Component:
         html.Div(
             [
                 html.Table([html.Thead(head), html.Tbody(facts + rows)], className="numbers"),
-                html.P(_n_sentence(results), className="caption"),
                 html.P(
-                    "Beside the method, these may differ and are not separated here: nanocrystal size, "
-                    "synthesis, solvent, substrate, thickness. X-rays average through the thickness, SEM "
+                    "X-rays average through the thickness, SEM "
                     "sees the bottom layer, AFM the top. ± is one standard error; systematic errors stand "
                     "apart.",
                     className="caption",
@@ -302,16 +308,3 @@ def _sem_range(result: Result) -> str:
 def _crystals(result: Result) -> int:
     """Crystals of a sample that were measured, whatever the instrument."""
     return len({r.crystal for reductions in (result.xray, result.sem, result.afm) for r in reductions})
-
-
-def _n_sentence(results: Sequence[Result]) -> str:
-    groups: dict[str, int] = {}
-    for result in results:
-        groups[result.method or "no method"] = groups.get(result.method or "no method", 0) + _crystals(result)
-    counts = ", ".join(f"{method}: {n}" for method, n in groups.items())
-    if min(groups.values()) < FEWEST_CRYSTALS:
-        return (
-            f"Crystals, not pixels, are the n ({counts}). A group has fewer than {FEWEST_CRYSTALS} crystals: "
-            "no test and no effect size, only the numbers."
-        )
-    return f"Crystals, not pixels, are the n ({counts})."

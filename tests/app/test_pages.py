@@ -133,10 +133,21 @@ def test_compare_lists_numbers_confounders_and_the_count_of_crystals(app: Dash) 
         page = compare.layout(s=["dif", "evap", "damaged", "dif"])
     words = words_of(page)
     assert "diffusion: 1, evaporation: 1" in words
-    assert "no test and no effect size" in words
-    assert "solvent" in words
+    assert "without a test or an effect size" in words
+    assert "not separated here: nanocrystal size" not in words
+    assert "substrate" in words
+    assert "hot injection" in words
     assert "damaged.h5" in words
     assert words.count("Synthetic crystal, evaporation") == 1
+
+
+def test_hand_picked_groups_stand_in_the_address(app: Dash) -> None:
+    with app.server.test_request_context("/"):
+        page = compare.layout(s=["dif", "evap"], by="picked", ga="evap")
+    words = words_of(page)
+    assert "picked: 1, others: 1" in words
+    links = [getattr(part, "href", "") or "" for part in parts_of(page)]
+    assert "/compare/compare.json?s=dif&s=evap&by=picked&ga=evap" in links
 
 
 def test_the_header_shows_the_sample_and_its_badge(app: Dash) -> None:

@@ -210,6 +210,21 @@ def test_compared_samples_leave_as_one_table(client: FlaskClient) -> None:
     assert float(found["dif", "a_sc_centre"]["value"]) == pytest.approx(summary.value)
     assert found["dif", "a_sc_centre"]["unit"] == "nm"
     assert client.get("/compare/secrets.csv?s=dif").status_code == 404
+
+
+def test_groups_leave_as_csv_and_json(client: FlaskClient) -> None:
+    found = client.get("/compare/compare.json?s=dif&s=evap").get_json()
+    assert set(found["groups"]) == {"diffusion", "evaporation"}
+    assert "without a test" in found["conclusion"]
+    picked = client.get("/compare/compare.json?s=dif&s=evap&by=picked&ga=dif").get_json()
+    assert [crystal["sample"] for crystal in picked["groups"]["picked"]] == ["dif"]
+    text = client.get("/compare/compare.csv?s=dif&s=evap").get_data(as_text=True)
+    assert "sample,crystal,level,group" in text
+    assert client.get("/compare/compare.csv").status_code == 404
+    assert client.get("/compare/compare.exe?s=dif").status_code == 404
+
+
+def test_a_comparison_needs_a_sample(client: FlaskClient) -> None:
     assert client.get("/compare/profiles.csv").status_code == 404
 
 
