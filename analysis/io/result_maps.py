@@ -23,6 +23,7 @@ from analysis.io.result_fields import (
     take_texts,
 )
 from analysis.io.result_pixels import put_pixels, take_pixels
+from analysis.io.wide_angle_events import copy_photons, take_photons
 from analysis.records import (
     AFM_STATUS,
     PIXEL_VERDICTS,
@@ -36,6 +37,7 @@ from analysis.records import (
     Polar,
     QuantityMap,
     SemReduction,
+    WideAngle,
     XrayReduction,
 )
 
@@ -51,6 +53,7 @@ XRAY_APART = frozenset(
         "average_radial_err",
         "coordinate",
         "patterns",
+        "wide_angle",
     }
 )
 SEM_APART = frozenset({"image", "maps", "map_status"})
@@ -177,7 +180,29 @@ def put_xray(parent: h5py.Group, name: str, scan: XrayReduction) -> h5py.Group:
         axes=("q_per_nm",),
     )
     put_coordinate(group, scan.grid, scan.coordinate)
+    put_wide_angle(group, scan.wide_angle)
     return group
+
+
+def put_wide_angle(parent: h5py.Group, wide: WideAngle | None) -> None:
+    """Rings, spots and averages at wide angles, photons too; no trace of what was not measured."""
+    if wide is None:
+        return
+    group = new_group(parent, "wide_angle")
+    put_record(group, wide, without=frozenset({"events"}))
+    if wide.events is not None:
+        copy_photons(wide.events, group)
+
+
+def take_wide_angle(parent: h5py.Group, path: str, shape: tuple[int, int]) -> WideAngle | None:
+    """What :func:`put_wide_angle` wrote, its photons left in the file at ``path``."""
+    if "wide_angle" not in parent:
+        return None
+    group = subgroup(parent, "wide_angle")
+    wide: WideAngle = take_record(group, WideAngle, events=take_photons(group, path, shape))
+    for name in ("radial", "azimuthal", "spots", "status"):
+        of_shape(getattr(wide, name), shape, f"wide_angle {name}")
+    return wide
 
 
 def _put_radial(
@@ -209,6 +234,7 @@ def take_xray(group: h5py.Group, path: str) -> XrayReduction:
         average_radial_err=take_array(average, "data_errors", np.float64),
         coordinate=take_coordinate(group, grid.shape),
         patterns=_take_stack(group, path, grid.shape),
+        wide_angle=take_wide_angle(group, path, grid.shape),
     )
     of_shape(scan.frame_numbers, grid.shape, "frame numbers")
     if scan.pixel_verdict is not None:

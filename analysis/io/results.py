@@ -45,7 +45,8 @@ from analysis.io.result_patterns import (
     same_patterns,
     stored_bytes,
 )
-from analysis.records import PatternStack, Provenance, Result
+from analysis.io.wide_angle_events import stored_photon_bytes
+from analysis.records import EventStack, PatternStack, Provenance, Result
 
 __all__ = ["read_header", "read_pattern", "read_result", "write_result"]
 
@@ -99,6 +100,8 @@ def write_result(path: Path, result: Result) -> None:
 
 def _check_room(path: Path, result: Result) -> None:
     stacks = sum(stored_bytes(scan.patterns) for scan in result.xray if scan.patterns is not None)
+    wide = [scan.wide_angle for scan in result.xray if scan.wide_angle is not None]
+    stacks += sum(stored_photon_bytes(each.events) for each in wide if each.events is not None)
     needed = _array_bytes(result) + stacks + SPARE_BYTES
     try:
         free = shutil.disk_usage(path.parent).free
@@ -186,8 +189,8 @@ def _verify(part: Path, result: Result) -> None:
 
 def _same(one: object, other: object) -> bool:
     """Whether two records hold the same: arrays bit by bit in value and type, NaN equal to NaN."""
-    if isinstance(one, PatternStack):
-        return isinstance(other, PatternStack) and one.shape == other.shape
+    if isinstance(one, PatternStack | EventStack):
+        return type(one) is type(other) and one.shape == other.shape
     if isinstance(one, np.ndarray):
         return isinstance(other, np.ndarray) and _same_array(one, other)
     if dataclasses.is_dataclass(one):

@@ -89,6 +89,8 @@ class XrayBlock(Block):
     saxs_q_max_per_nm: Positive = 2.0
     q_min_per_nm: NotNegative | None = None
     first_order_q_per_nm: tuple[Positive, Positive] | None = None
+    waxs: bool | None = None
+    atomic_reflections: tuple[Literal["100", "110", "200"], ...] | None = None
     positions_line_um: tuple[Point, Point] | None = None
     outline_um: Polygon | None = None
     beam_fwhm_um: tuple[Positive, Positive] = (0.32, 0.24)

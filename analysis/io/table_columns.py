@@ -9,6 +9,7 @@ import pandas as pd
 
 from analysis.records import (
     SEM_STATUS,
+    WIDE_ANGLE_STATUS,
     XRAY_STATUS,
     Array,
     Profile,
@@ -32,6 +33,21 @@ XRAY_QUANTITIES = (
 )
 """Map, column, and whether a column of its error follows."""
 
+ATOMIC_QUANTITIES = (
+    ("atomic_orientation", "atomic_orientation_deg", True),
+    ("atomic_angle", "atomic_angle_deg", True),
+    ("mosaic", "mosaic_deg", True),
+    ("nc_size_scherrer", "nc_size_scherrer_nm", True),
+    ("atomic_photons", "atomic_photons", False),
+)
+"""The same, of the atomic lattice: columns at the end."""
+
+
+def _names(quantities: tuple[tuple[str, str, bool], ...]) -> tuple[str, ...]:
+    pairs = [(column, f"{column}_err") if error else (column,) for _, column, error in quantities]
+    return tuple(name for pair in pairs for name in pair)
+
+
 XRAY_NAMES = (
     "crystal",
     "row",
@@ -41,14 +57,12 @@ XRAY_NAMES = (
     "s",
     "depth_um",
     "intensity",
-    *(
-        name
-        for _, column, with_error in XRAY_QUANTITIES
-        for name in ((column, f"{column}_err") if with_error else (column,))
-    ),
+    *_names(XRAY_QUANTITIES),
     "status",
     "scan",
     "frame",
+    *_names(ATOMIC_QUANTITIES),
+    "waxs_status",
 )
 RADIAL_NAMES = ("crystal", "position", "q_per_nm", "intensity", "intensity_err", "scan")
 SEM_NAMES = (
@@ -126,12 +140,15 @@ def _scan_columns(scan: XrayReduction) -> Columns:
         "depth_um": place.depth_um if place is not None else nothing,
         "intensity": _values(scan, "intensity"),
     }
-    for name, column, with_error in XRAY_QUANTITIES:
+    for name, column, with_error in (*XRAY_QUANTITIES, *ATOMIC_QUANTITIES):
         columns[column] = _values(scan, name)
         if with_error:
             held = scan.maps.get(name)
             columns[f"{column}_err"] = nothing if held is None or held.errors is None else held.errors
     columns["status"] = np.array(XRAY_STATUS, dtype=object)[scan.status]
+    wide = scan.wide_angle
+    codes = np.array(WIDE_ANGLE_STATUS, dtype=object)
+    columns["waxs_status"] = np.full(scan.grid.shape, "") if wide is None else codes[wide.status]
     columns["frame"] = np.where(scan.frame_numbers < 0, np.nan, scan.frame_numbers)
     rows: Columns = {name: values.ravel() for name, values in columns.items()}
     return rows | {"crystal": scan.crystal, "scan": scan.index}

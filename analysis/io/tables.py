@@ -49,7 +49,8 @@ BUILDERS: dict[str, tuple[Callable[[Result], pd.DataFrame], tuple[str, ...]]] = 
             "origin: centre of the first scan point's cell; a_sc is the mean of a1 and a2",
             "s is 0 at the edge and 1 at the centre (rectangle), empty outside, where depth_um is negative",
             "empty values have their reason in status; a_sc_shift_nm is the form factor's pull, not applied",
-            "a_al_nm is empty where the atomic lattice was not measured",
+            "a_al_nm is empty where waxs_status says why; atomic_angle_deg is "
+            "[100] minus a1, mosaic_deg from the azimuthal width, nc_size_scherrer_nm with K = 0.886",
         ),
     ),
     "xray_radial": (radial_columns, ("intensity in counts per pixel, background subtracted",)),

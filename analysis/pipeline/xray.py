@@ -15,6 +15,7 @@ from analysis.io.pattern_store import PatternStore
 from analysis.io.sample_file import XrayBlock
 from analysis.io.scan_positions import raster_lines
 from analysis.pipeline.executors import Crew, threads
+from analysis.pipeline.wide_angle import prepare_wide_angle, with_wide_angle
 from analysis.pipeline.xray_cells import order_line
 from analysis.pipeline.xray_center import center_note, checked_beam, with_refined_center
 from analysis.pipeline.xray_scan import Scan, open_scan
@@ -50,24 +51,23 @@ def reduce_xray(
 ) -> XrayReduction:
     """Reduce one scan with ``crew`` (``workers`` threads by default), resuming what ``scratch`` holds."""
     scan = with_refined_center(open_scan(block, folder=folder), folder=folder)
-    region = region_of(scan)
-    geometry = flipped(scan.geometry, block.detector_flip)
+    region, geometry = region_of(scan), flipped(scan.geometry, block.detector_flip)
     origin = region_origin(region, scan.series.shape)
     with FrameReader(scan.series, region) as reader:
         prepared = setup_of(scan, reader, region, geometry, origin, folder)
-        setup = prepared.setup
+        setup, wide = prepared.setup, prepare_wide_angle(scan, reader, region, geometry, folder=folder)
         store, batches = PatternStore(scratch, (*scan.grid.shape, *region.shape)), batches_of(scan.numbers)
+        more = wide.passes
         with threads(workers) if crew is None else nullcontext(crew) as hands:
-            streamed = stream(reader, setup, batches, store, crew=hands, progress=progress)
+            streamed = stream(reader, setup, batches, store, crew=hands, passes=more, progress=progress)
     rows, rings, shape, size = streamed.rows, streamed.rings, scan.grid.shape, nanocrystal_size_nm
     exposures = setup.exposures_of(scan.numbers.ravel())
     exposed = float(exposures[rows[:, STATUS] == OK].sum())
     gained = second_chance(rows, shape, streamed.pattern, setup, exposures)
-    patterns = store.assemble(len(batches))
     points = point_maps(rows, rings, setup, shape=shape, nanocrystal_size_nm=size, exposures=exposures)
     missing = rows[:, STATUS].reshape(shape) == FRAME_MISSING
     beam = checked_beam(streamed, setup, geometry, origin)
-    return XrayReduction(
+    reduction = XrayReduction(
         index=index,
         crystal=block.crystal,
         frames_path=block.frames,
@@ -90,11 +90,12 @@ def reduce_xray(
             *_closing_notes(scan, streamed.summed, gained, missing, size),
             order_line(scan, points.maps["intensity"].values),
         ),
-        patterns=patterns,
+        patterns=store.assemble(len(batches)),
         pixel_verdict=prepared.verdict,
         beam_center=beam,
         **_averages(streamed, setup, exposures, exposed),
     )
+    return with_wide_angle(reduction, wide, streamed, setup=setup, folder=scratch)
 
 
 def _averages(streamed: Streamed, setup: ScanSetup, exposures: Array, exposed: float) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from analysis.io.monitor import monitor_line
 from analysis.io.residual_plot import residual_lines, residual_svg
 from analysis.io.sample_file import XrayBlock
 from analysis.io.scan_positions import raster_lines
+from analysis.pipeline.wide_angle import reflections_line
 from analysis.pipeline.xray_cells import cell_lines
 from analysis.pipeline.xray_scan import Scan, open_scan
 
@@ -45,6 +46,7 @@ def check_xray(block: XrayBlock, *, folder: Path, plot: Path | None = None) -> l
     lines += [f"{text}, from {geometry.sources.get(name, '?')}" for name, text in shown.items()]
     rejected = int(np.count_nonzero(series.rejected | user_mask(block, series.shape, folder=folder)))
     lines.append(f"detector {series.shape[0]} x {series.shape[1]}, {rejected} pixels masked by file and user")
+    lines.append(reflections_line(scan, folder=folder))
     if scan.background is not None:
         lines.append(
             f"background: {scan.background.present} frames, scaled by {scan.beta:.6g} ({scan.beta_source})"

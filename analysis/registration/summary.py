@@ -33,6 +33,9 @@ XRAY_NAMES = (
     "gamma",
     "psi",
 )
+ATOMIC_NAMES = ("atomic_orientation", "atomic_angle", "mosaic", "mosaic_rocking", "nc_size_scherrer")
+"""Beside a_al, where wide angles were measured."""
+
 AFM_NAMES = (
     "modulus",
     "modulus_median",
@@ -51,7 +54,10 @@ def summary_of(scans: Sequence[XrayReduction], fields: Sequence[AfmReduction]) -
     xray = [_scan_numbers(scan) for scan in scans]
     afm = [_field_numbers(field) for field in fields]
     numbers: Numbers = {name: _together([one.get(name) for one in xray]) for name in XRAY_NAMES}
-    numbers["a_al"] = None
+    wide = [scan.wide_angle.quantities for scan in scans if scan.wide_angle is not None]
+    numbers["a_al"] = _together([one.get("a_al") for one in wide])
+    for name in ATOMIC_NAMES if wide else ():
+        numbers[name] = _together([one.get(name) for one in wide])
     return numbers | {name: _together([one.get(name) for one in afm]) for name in AFM_NAMES}
 
 

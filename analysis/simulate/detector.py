@@ -80,14 +80,19 @@ class Detector:
         return np.asarray(np.cos(two_theta) ** 3 * polarization)
 
 
+def small_angle_part() -> tuple[slice, slice]:
+    """Rows and columns of the whole detector that hold the part around the beam."""
+    row, col, rows, cols = SAXS_REGION
+    return slice(row, row + rows), slice(col, col + cols)
+
+
 def eiger_4m(*, whole: bool) -> Detector:
     """The detector of every sample, whole or its small-angle part; always the same faulty pixels."""
     mask, hot = _faults()
     if whole:
         return Detector(beam_center_px=BEAM_CENTER_PX, pixel_mask=mask, hot_counts=hot)
-    row, col, rows, cols = SAXS_REGION
-    part = np.s_[row : row + rows, col : col + cols]
-    centre = (BEAM_CENTER_PX[0] - col, BEAM_CENTER_PX[1] - row)
+    part = small_angle_part()
+    centre = (BEAM_CENTER_PX[0] - part[1].start, BEAM_CENTER_PX[1] - part[0].start)
     return Detector(beam_center_px=centre, pixel_mask=mask[part].copy(), hot_counts=hot[part].copy())
 
 

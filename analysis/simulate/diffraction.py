@@ -13,12 +13,12 @@ import numpy as np
 import numpy.typing as npt
 
 from analysis.simulate.background import background_counts, shadow
-from analysis.simulate.detector import MASKED_COUNT, Detector
+from analysis.simulate.detector import MASKED_COUNT, Detector, eiger_4m
 from analysis.simulate.form_factor import CubeFormFactor
 from analysis.simulate.kernels import Counts, poisson_counts, scatter_photons
 from analysis.simulate.lattice import NEGLIGIBLE_COVERAGE, BeamLattice
 from analysis.simulate.presets import XrayPreset
-from analysis.simulate.wide_angle import wide_angle_peaks
+from analysis.simulate.wide_angle import WideAngle
 
 Array = npt.NDArray[np.float64]
 
@@ -52,25 +52,30 @@ class PeakShape:
 
 @dataclass(frozen=True, kw_only=True)
 class Diffraction:
-    """Everything that makes the expected counts of a scan point."""
+    """Everything that makes the expected counts of a scan point.
+
+    ``inner`` is the small-angle part of the detector, on which ``background``, ``efficiency`` and ``diffuse``
+    lie; ``wide`` is all around it, None where only that part is read. The small-angle part of a frame is the
+    same either way.
+    """
 
     detector: Detector
+    inner: Detector
     lattice: BeamLattice
     shape: PeakShape
     background: Array
     efficiency: Array
     diffuse: Array
-    wide_angle: bool
-    half_integer_peaks: bool
+    wide: WideAngle | None
 
     @classmethod
     def of_preset(
         cls,
         preset: XrayPreset,
         *,
-        detector: Detector,
         lattice: BeamLattice,
         form_factor: CubeFormFactor | None,
+        size_nm: tuple[float, float],
         wide_angle: bool,
     ) -> Diffraction:
         """Precompute what all points share; without a form factor the peaks are ideal Gaussians."""
@@ -80,61 +85,71 @@ class Diffraction:
             photons=IDEAL_PHOTONS if form_factor is None else preset.photons,
             form_factor=form_factor,
         )
-        q, _ = detector.polar_grid
-        seen = detector.efficiency * shadow(detector)
+        inner = eiger_4m(whole=False)
+        detector = eiger_4m(whole=True) if wide_angle else inner
+        q, _ = inner.polar_grid
+        seen = inner.efficiency * shadow(inner)
         diffuse = (
             np.full(q.shape, IDEAL_DIFFUSE_COUNTS)
             if form_factor is None
             else DIFFUSE_COUNTS * form_factor.relative(q)
         )
+        wide = (
+            WideAngle.of_preset(preset, detector=detector, lattice=lattice, size_nm=size_nm)
+            if wide_angle
+            else None
+        )
         return cls(
             detector=detector,
+            inner=inner,
             lattice=lattice,
             shape=shape,
-            background=background_counts(detector),
+            background=background_counts(inner),
             efficiency=seen,
             diffuse=diffuse * seen,
-            wide_angle=wide_angle,
-            half_integer_peaks=preset.half_integer_peaks,
+            wide=wide,
         )
 
     def frame(self, row: int, col: int, rng: np.random.Generator) -> Counts:
         """Counts (detector rows, cols) of the frame taken at scan point (row, col)."""
-        if self.lattice.coverage[row, col] < NEGLIGIBLE_COVERAGE:
-            return self.empty_frame(rng)
+        apart = None if self.wide is None else rng.spawn(1)[0]
+        on_crystal = self.lattice.coverage[row, col] >= NEGLIGIBLE_COVERAGE
         covered = float(self.lattice.coverage[row, col] * self.lattice.brightness[row, col])
-        detector = self.detector
-        smooth = self.background + covered * self.diffuse
-        counts = poisson_counts(rng, smooth, detector.masked, MASKED_COUNT)
-        peaks = self.peaks(row, col)
-        peaks[:, 4] *= covered
-        beam_col, beam_row = detector.beam_center_px
-        scatter_photons(
-            rng,
-            counts,
-            detector.masked,
-            self.efficiency,
-            beam_col,
-            beam_row,
-            detector.distance_px,
-            detector.wavelength_nm,
-            peaks,
-        )
-        return counts
+        inner = self._inner_frame(row, col, covered, rng) if on_crystal else self._inner_empty(rng)
+        if self.wide is None or apart is None:
+            return inner
+        return self.wide.around(inner, apart, at=(row, col), covered=covered if on_crystal else 0.0)
 
     def empty_frame(self, rng: np.random.Generator) -> Counts:
         """Counts (detector rows, cols) without a crystal in the beam."""
-        return poisson_counts(rng, self.background, self.detector.masked, MASKED_COUNT)
+        apart = None if self.wide is None else rng.spawn(1)[0]
+        inner = self._inner_empty(rng)
+        if self.wide is None or apart is None:
+            return inner
+        return self.wide.around(inner, apart, at=(0, 0), covered=0.0)
 
-    def peaks(self, row: int, col: int) -> Array:
-        """All peaks (n, 5) of a point, as :func:`scatter_photons` takes them, for full coverage."""
+    def _inner_empty(self, rng: np.random.Generator) -> Counts:
+        return poisson_counts(rng, self.background, self.inner.masked, MASKED_COUNT)
+
+    def _inner_frame(self, row: int, col: int, covered: float, rng: np.random.Generator) -> Counts:
+        inner = self.inner
+        smooth = self.background + covered * self.diffuse
+        counts = poisson_counts(rng, smooth, inner.masked, MASKED_COUNT)
         peaks = superlattice_peaks(self.lattice, row, col, shape=self.shape)
-        if not self.wide_angle:
-            return peaks
-        spots = wide_angle_peaks(
-            self.lattice, row, col, detector=self.detector, half_integer=self.half_integer_peaks
+        peaks[:, 4] *= covered
+        beam_col, beam_row = inner.beam_center_px
+        scatter_photons(
+            rng,
+            counts,
+            inner.masked,
+            self.efficiency,
+            beam_col,
+            beam_row,
+            inner.distance_px,
+            inner.wavelength_nm,
+            peaks,
         )
-        return np.concatenate([peaks, spots])
+        return counts
 
 
 def superlattice_peaks(lattice: BeamLattice, row: int, col: int, *, shape: PeakShape) -> Array:

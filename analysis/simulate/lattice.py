@@ -5,7 +5,7 @@ Angles are counter-clockwise as displayed; a1 points along psi, a2 along psi + g
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -26,7 +26,7 @@ NEGLIGIBLE_COVERAGE = 1e-3
 """Below this share of the beam on the crystal no lattice is stated."""
 
 A_AL_VARIATION_NM = 2e-4
-
+ATOMIC_TURN_VARIATION_DEG = 0.8
 
 MARGIN = 1.3
 """A grid of few points spans this many times the crystal's width as displayed."""
@@ -72,7 +72,8 @@ class BeamLattice:
     """Lattices under the beam, each array (rows, cols, parts); ``weights`` sum to 1 where the crystal is hit.
 
     ``coverage`` (rows, cols) is the share of the beam on the crystal, ``s`` the coordinate of the beam's
-    centre (NaN outside), ``brightness`` a slow variation of the scattering power about 1.
+    centre (NaN outside), ``brightness`` a slow variation of the scattering power about 1. ``tilt_rad`` (rows,
+    cols, 2) is how far the nanocrystals lean to the right and up, ``atomic_psi_rad`` where [100] points.
     """
 
     a1_nm: Array
@@ -85,6 +86,7 @@ class BeamLattice:
     brightness: Array
     a_al_nm: Array
     tilt_rad: Array
+    atomic_psi_rad: Array
 
     def mean(self, name: str) -> Array:
         """Footprint-weighted mean (rows, cols) of one of the lattice's quantities, NaN off the crystal."""
@@ -113,7 +115,7 @@ def beam_lattice(preset: XrayPreset, scan: Scan, rng: np.random.Generator) -> Be
     law = spacing_nm(preset.spacing_nm, s)
     centre = crystal.own_axes(x, y)
     s_centre = crystal.signed_s(*centre)
-    return BeamLattice(
+    lattice = BeamLattice(
         a1_nm=law + variation(preset.spacing_variation_nm),
         a2_nm=law + variation(preset.spacing_variation_nm),
         gamma_rad=np.deg2rad(90.0 + variation(preset.gamma_variation_deg)),
@@ -124,7 +126,11 @@ def beam_lattice(preset: XrayPreset, scan: Scan, rng: np.random.Generator) -> Be
         brightness=1.0 + variation(0.08, centre),
         a_al_nm=preset.a_al_nm + variation(A_AL_VARIATION_NM),
         tilt_rad=np.deg2rad(np.stack([variation(1.5, centre), variation(1.5, centre)], axis=-1)),
+        atomic_psi_rad=np.empty(0),
     )
+    # Drawn last, so that everything before it stays what a seed has always given.
+    turn = np.deg2rad(preset.atomic_turn_deg + variation(ATOMIC_TURN_VARIATION_DEG))
+    return replace(lattice, atomic_psi_rad=lattice.psi_rad + turn)
 
 
 def coverage(scan: Scan) -> Array:

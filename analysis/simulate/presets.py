@@ -45,6 +45,9 @@ class XrayPreset:
     serpentine: bool = False
     triggers_by_row: bool = False
     positions_s: tuple[float, float] | None = None
+    atomic_mosaic_deg: float = 4.5
+    atomic_turn_deg: float = 0.0
+    wide_angle: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -249,6 +252,9 @@ _CSPBBR3_EVAPORATION = Preset(
         photons=60000.0,
         a_al_nm=0.584,
         half_integer_peaks=True,
+        atomic_mosaic_deg=5.0,
+        atomic_turn_deg=1.5,
+        wide_angle=True,
     ),
     sem=SemPreset(spacing_nm=LinearLaw(edge=8.4), rotation_deg=-7.0),
     afm=AfmPreset(

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Literal
 
 from analysis.simulate.afm import AfmField, afm_field
-from analysis.simulate.detector import eiger_4m
 from analysis.simulate.diffraction import Diffraction
 from analysis.simulate.eiger_file import Series
 from analysis.simulate.form_factor import CubeFormFactor
@@ -27,10 +26,13 @@ Scale = Literal["small", "grid", "full"]
 
 @dataclass(frozen=True, kw_only=True)
 class Extent:
-    """How much of everything one scale holds; ``points`` None is the preset's own grid."""
+    """How much of everything one scale holds; ``points`` None is the preset's own grid.
+
+    ``whole_detector`` None is what the preset says.
+    """
 
     points: int | None
-    whole_detector: bool
+    whole_detector: bool | None
     background_frames: int
     frames_per_file: int
     sem: SemFrame
@@ -48,7 +50,7 @@ EXTENTS: dict[str, Extent] = {
     ),
     "grid": Extent(
         points=None,
-        whole_detector=False,
+        whole_detector=None,
         background_frames=20,
         frames_per_file=1000,
         sem=SemFrame(rows=1024, columns=2048, bar_rows=64),
@@ -115,6 +117,12 @@ class _SampleWriter:
         shape = self.preset.xray.shape if points is None else (points, points)
         return Scan.of_preset(self.preset.xray, shape=shape)
 
+    @property
+    def wide_angle(self) -> bool:
+        """Whether the whole detector is read, and not only its small-angle part."""
+        whole = self.extent.whole_detector
+        return self.preset.xray.wide_angle if whole is None else whole
+
     def write(self, *, workers: int, progress: Callable[[int, int], None]) -> None:
         scan = self.scan
         frames = scan.shape[0] * scan.shape[1]
@@ -164,10 +172,10 @@ class _SampleWriter:
         mean, std = self.preset.nanocrystal_size_nm
         return Diffraction.of_preset(
             self.preset.xray,
-            detector=eiger_4m(whole=self.extent.whole_detector),
             lattice=beam_lattice(self.preset.xray, scan, generator(self.seed, Stream.LATTICE)),
             form_factor=None if self.ideal else CubeFormFactor.of_population(mean_nm=mean, std_nm=std),
-            wide_angle=self.extent.whole_detector,
+            size_nm=(mean, std),
+            wide_angle=self.wide_angle,
         )
 
     def _write_truth(self, scan: Scan, diffraction: Diffraction, afm: AfmField) -> None:

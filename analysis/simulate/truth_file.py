@@ -35,12 +35,12 @@ def write_truth(
     """Write all three modalities' truth; every dataset carries its units and its meaning."""
     with h5py.File(path, "w") as file:
         file.attrs.update(attributes)
-        _write_xray(file.create_group("xray"), scan, lattice)
+        _write_xray(file.create_group("xray"), scan, lattice, preset.xray.atomic_mosaic_deg)
         _write_sem(file.create_group("sem/0"), preset)
         _write_afm(file.create_group("afm/0"), afm)
 
 
-def _write_xray(group: h5py.Group, scan: Scan, lattice: BeamLattice) -> None:
+def _write_xray(group: h5py.Group, scan: Scan, lattice: BeamLattice, mosaic_deg: float) -> None:
     a1, a2 = lattice.mean("a1_nm"), lattice.mean("a2_nm")
     lattice_maps = {
         "a1_nm": (a1, "nm"),
@@ -49,11 +49,16 @@ def _write_xray(group: h5py.Group, scan: Scan, lattice: BeamLattice) -> None:
         "psi_deg": (np.rad2deg(lattice.mean("psi_rad")), "deg"),
         "a_sc_nm": (0.5 * (a1 + a2), "nm"),
         "a_al_nm": (lattice.mean("a_al_nm"), "nm"),
+        "atomic_psi_deg": (np.rad2deg(lattice.mean("atomic_psi_rad")), "deg"),
     }
     for name, (values, unit) in lattice_maps.items():
         _put(group, name, values, unit, LATTICE_MEANING)
     _put(group, "s", lattice.s, "1", "edge-to-centre coordinate of the beam's centre, NaN outside")
     _put(group, "coverage", lattice.coverage, "1", "share of the beam's footprint on the crystal")
+    on_crystal = lattice.coverage[..., None] >= NEGLIGIBLE_COVERAGE
+    lean = np.where(on_crystal, np.rad2deg(lattice.tilt_rad), np.nan)
+    _put(group, "atomic_lean_deg", lean, "deg", "lean of the nanocrystals to the right and up")
+    group.attrs["atomic_mosaic_deg"] = mosaic_deg
     group.attrs["step_um"] = (scan.step_um, scan.step_um)
     group.attrs["axes"] = "rows slow along +y (down), columns fast along +x; origin: the first point"
     _put_crystal(group, scan.crystal)
