@@ -18,6 +18,7 @@ from analysis.xray.wide_angle_lattice import (
     mean_of,
 )
 from analysis.xray.wide_angle_pass import WideAnglePass
+from analysis.xray.wide_angle_rocking import rocking_mosaic
 from analysis.xray.wide_angle_start import HALF_INTEGER, fit_spots, reflections_on_detector, spots_of
 
 Array = npt.NDArray[np.float64]
@@ -73,4 +74,5 @@ def quantities_of(
     for name, shown in maps.items():
         if shown.errors is not None and name != "a_al":
             found[name] = mean_of(shown.values.ravel(), shown.errors.ravel(), unit=shown.unit)
+    found["mosaic_rocking"] = rocking_mosaic(table, wavelength_nm=geometry.wavelength_nm)
     return found
