@@ -51,3 +51,21 @@ def test_zooming_in_fetches_a_sharp_crop_of_what_is_in_view(open_visitor: OpenVi
     first, last = int(crops[-1]["x0"][0]), int(crops[-1]["x1"][0])
     assert first < 750 < last
     assert last - first < 700
+
+
+def test_a_typed_region_is_measured_and_a_drawn_one_too(open_visitor: OpenVisitor) -> None:
+    page = open_visitor().visit("/s/dif/sem")
+    for name, value in (("x", "600"), ("y", "200"), ("size", "400")):
+        page.locator(f"#region-{name}").fill(value)
+    page.locator("#add-region").click()
+    wait_for_view(page, "r", "D1")
+    expect(page.get_by_test_id("panel-spectrum")).to_contain_text("Spectrum, region D1")
+    page.locator('#sem-image .modebar-btn[data-attr="dragmode"][data-val="drawrect"]').click()
+    start, end = on_screen(page, "sem-image", 1.2, 0.25), on_screen(page, "sem-image", 1.6, 0.65)
+    page.mouse.move(*start)
+    page.mouse.down()
+    page.mouse.move(*end, steps=8)
+    page.mouse.up()
+    wait_for_view(page, "r", "D2")
+    expect(page.get_by_test_id("panel-spectrum")).to_contain_text("Spectrum, region D2")
+    expect(page.locator('.ag-row [col-id="label"]', has_text="D2")).to_have_count(1)
