@@ -28,6 +28,7 @@ from analysis.xray.gather_kernels import (
 )
 from analysis.xray.lattice_kernels import choose_lattice, strongest_left
 from analysis.xray.pixel_table import PixelTable
+from analysis.xray.profile_kernels import FEW_PHOTONS, stretch_errors
 from analysis.xray.search_kernels import (
     MARGIN,
     find_candidates,
@@ -52,7 +53,7 @@ Array = npt.NDArray[np.float64]
 Counts = npt.NDArray[np.uint32]
 Numbers = npt.NDArray[np.int64]
 
-ROW_LENGTH = 48
+ROW_LENGTH = 50
 (
     STATUS,
     PARAMETERS,
@@ -70,9 +71,10 @@ ROW_LENGTH = 48
     UNEXPLAINED,
     WIDTH_ERRORS,
     ROUNDS,
-) = (0, 1, 13, 29, 30, 31, 32, 34, 35, 37, 38, 39, 40, 41, 42, 46)
+    FAMILY_PHOTONS,
+) = (0, 1, 13, 29, 30, 31, 32, 34, 35, 37, 38, 39, 40, 41, 42, 46, 47)
 """Where in a row things stand: 12 parameters, 4 x 4 covariance of (q1, phi1, q2, phi2), one signal and one
-share of photons seen per family, errors of ln s and ln p per family."""
+share of photons seen per family, errors of ln s and ln p per family, photons of each family's two peaks."""
 
 OK = XRAY_STATUS.index("ok")
 NO_SIGNAL = XRAY_STATUS.index("no_signal")
@@ -161,9 +163,10 @@ def fit_frame(
     parameters = row[PARAMETERS : PARAMETERS + N_PARAMETERS]
     score, fisher = np.empty(N_PARAMETERS), np.empty((N_PARAMETERS, N_PARAMETERS))
     free = np.ones(N_PARAMETERS, dtype=np.bool_)
-    lower, upper = np.empty(N_PARAMETERS), np.empty(N_PARAMETERS)
+    bounds = np.empty((2, N_PARAMETERS))
+    lower, upper = bounds[0], bounds[1]
     before, numbers = np.empty(N_PARAMETERS), np.empty(4, dtype=np.int64)
-    code = 1
+    code, best = 1, 0.0
     for round_ in range(MAX_ROUNDS):
         before[:] = parameters
         others = _further_spots(parameters, REACH + 3.0)
@@ -179,13 +182,15 @@ def fit_frame(
         if _settled(before, parameters):
             break
     if code == CONVERGED:
-        code, _ = maximize(pixels, numbers, parameters, lower, upper, 1e-6, -1, free, score, fisher)
+        code, best = maximize(pixels, numbers, parameters, lower, upper, 1e-6, -1, free, score, fisher)
     _conclude(pixels, numbers, parameters, table, free, fisher, row)
     if row[STATUS] == OK:
         row[UNEXPLAINED] = strongest_left(
             candidates, found, table.q_step, table.phi_step, parameters, SLACK_WIDTHS
         )
         row[STATUS] = _verdict(row, code == CONVERGED and _inside(free, parameters), numbers)
+    if row[STATUS] == OK:
+        _look_at_profiles(pixels, numbers, parameters, best, bounds, fisher, row)
 
 
 @njit(cache=True, nogil=True)
@@ -300,6 +305,24 @@ def _conclude(
 
 
 @njit(cache=True, nogil=True)
+def _look_at_profiles(
+    pixels: Array, numbers: Numbers, parameters: Array, best: float, bounds: Array, fisher: Array, row: Array
+) -> None:
+    """Where a family has few photons a peak, its place's errors come from the profile likelihood."""
+    weak0, weak1 = row[FAMILY_PHOTONS] < 2.0 * FEW_PHOTONS, row[FAMILY_PHOTONS + 1] < 2.0 * FEW_PHOTONS
+    if not (weak0 or weak1):
+        return
+    inverse, curvature = np.empty((N_PARAMETERS, N_PARAMETERS)), np.empty(4)
+    if not inverse_of(fisher, np.ones(N_PARAMETERS, dtype=np.bool_), inverse):
+        return
+    for place in range(4):
+        at = N_FAMILY * (place // 2) + place % 2
+        curvature[place] = math.sqrt(inverse[at, at])
+    covariance = row[COVARIANCE : COVARIANCE + 16].reshape(4, 4)
+    stretch_errors(pixels, numbers, parameters, best, bounds, (weak0, weak1), curvature, covariance)
+
+
+@njit(cache=True, nogil=True)
 def _weigh(summary: Array, parameters: Array, pixel: float, row: Array) -> None:
     """Photons, significance and goodness into ``row``, and whether both peaks are there to be seen."""
     row[DEVIANCE] = summary[0, DEVIANCE_OF] + summary[1, DEVIANCE_OF]
@@ -313,6 +336,7 @@ def _weigh(summary: Array, parameters: Array, pixel: float, row: Array) -> None:
         total = math.exp(parameters[at + 4] + parameters[at + 2] + parameters[at + 3])
         total *= 4.0 * math.pi * parameters[at] / pixel**2
         row[PHOTONS] += total
+        row[FAMILY_PHOTONS + k] = total
         row[SEEN_SHARE + k] = summary[k, SEEN_OF] / total
         row[SIGNAL + k] = significance(summary[k, COUNTED_OF], summary[k, BASE_OF])
     row[STATUS] = OK

@@ -181,52 +181,78 @@ def second_chance(
     setup: ScanSetup,
     exposures: Array | None = None,
 ) -> int:
-    """Fit points without a lattice once more, started from their neighbours' median; gives how many gained.
+    """Fit points without a lattice once more, started from what their neighbours gave; gives how many gained.
 
     ``rows`` (points, ROW_LENGTH) are changed in place; ``read`` gives the pattern of a point by its index.
-    Neighbours are the 8 around a point that were ok after the first pass, so order does not matter.
-    ``exposures`` (points,) are relative; None: all are alike.
+    Neighbours are the 8 around a point that were ok after the first pass, so order does not matter. Where
+    they belong to domains of different orientation, each domain is a start of its own. ``exposures``
+    (points,) are relative; None: all are alike.
     """
     status = rows[:, STATUS].reshape(shape)
     ok = status == OK
-    room, gained = _Room(setup), 0
-    rings = np.empty(setup.expected.shape[0])
-    changes: list[tuple[int, Array]] = []
+    room = _Room(setup)
+    changes: dict[int, Array] = {}
     for row, col in zip(*np.nonzero(np.isin(status, RETRIED)), strict=True):
         box = np.s_[max(0, row - 1) : row + 2, max(0, col - 1) : col + 2]
         if np.count_nonzero(ok[box]) < 2:
             continue
-        around = rows.reshape(*shape, ROW_LENGTH)[box][ok[box]]
+        around = rows.reshape(*shape, ROW_LENGTH)[box][ok[box]][:, PARAMETERS : PARAMETERS + 2 * N_FAMILY]
         index = int(row * shape[1] + col)
         counts = read(index)
         if counts is None:
             continue
-        tried = rows[index].copy()
-        flat = counts.reshape(-1)
         table = setup.table_at(1.0 if exposures is None else float(exposures[index]))
-        found = search_frame(flat, table, rings, room.candidates, tried)
-        tried[PARAMETERS : PARAMETERS + 2 * N_FAMILY] = _middle(around)
-        fit_frame(flat, table, room.candidates, found, room.pixels, tried)
-        if tried[STATUS] == OK and tried[SIGNAL : SIGNAL + 2].min() >= SECOND_SIGNAL:
-            changes.append((index, tried))
-    for index, tried in changes:
+        tries = [_fitted_from(start, counts, table, room, rows[index]) for start in domain_starts(around)]
+        weaker = [float(tried[SIGNAL : SIGNAL + 2].min()) if tried[STATUS] == OK else 0.0 for tried in tries]
+        best = int(np.argmax(weaker))
+        if weaker[best] >= SECOND_SIGNAL:
+            changes[index] = tries[best]
+    for index, tried in changes.items():
         rows[index] = tried
-        gained += 1
-    return gained
+    return len(changes)
 
 
 SECOND_SIGNAL = 5.0
 """What a neighbour's start must show of each family: a look at a known place, but a chosen one."""
 
+SAME_DOMAIN_WIDTHS = 2.0
+"""Neighbours whose peaks lie nearer than this, in widths, are of one domain."""
 
-def _middle(around: Array) -> Array:
-    """Median parameters of neighbours (n, ROW_LENGTH), their families matched and angles unwrapped."""
-    first = around[:, PARAMETERS : PARAMETERS + 2 * N_FAMILY].copy()
-    axis = first[0, 1]
-    for parameters in first:
-        turned = [(parameters[at + 1] - axis + 0.5 * np.pi) % np.pi - 0.5 * np.pi for at in (0, N_FAMILY)]
-        if abs(turned[1]) < abs(turned[0]):
-            parameters[:] = np.roll(parameters, N_FAMILY)
-    for at, reference in ((1, first[0, 1]), (N_FAMILY + 1, first[0, N_FAMILY + 1])):
-        first[:, at] = reference + (first[:, at] - reference + 0.5 * np.pi) % np.pi - 0.5 * np.pi
-    return np.asarray(np.median(first, axis=0))
+
+def _fitted_from(start: Array, counts: Counts, table: PixelTable, room: _Room, row: Array) -> Array:
+    """Row of a frame fitted from ``start`` (12,), with what its own search saw against it."""
+    tried, flat = row.copy(), counts.reshape(-1)
+    found = search_frame(flat, table, np.empty(table.expected.shape[0]), room.candidates, tried)
+    tried[PARAMETERS : PARAMETERS + 2 * N_FAMILY] = start
+    fit_frame(flat, table, room.candidates, found, room.pixels, tried)
+    return tried
+
+
+def domain_starts(around: Array) -> list[Array]:
+    """Median parameters (12,) of each domain among neighbours (n, 12), the one with most neighbours first.
+
+    Families are matched to those of the domain's first neighbour and angles unwrapped.
+    """
+    domains: list[list[Array]] = []
+    for parameters in around:
+        for domain in domains:
+            matched = _matched(parameters, domain[0])
+            if matched is not None:
+                domain.append(matched)
+                break
+        else:
+            domains.append([parameters.copy()])
+    domains.sort(key=len, reverse=True)
+    return [np.asarray(np.median(domain, axis=0)) for domain in domains]
+
+
+def _matched(parameters: Array, reference: Array) -> Array | None:
+    """``parameters`` in the order and branch of ``reference`` (both (12,)); None if of another domain."""
+    for turned in (parameters.copy(), np.roll(parameters, N_FAMILY)):
+        first, other = turned.reshape(2, N_FAMILY), reference.reshape(2, N_FAMILY)
+        off = (first[:, 1] - other[:, 1] + 0.5 * np.pi) % np.pi - 0.5 * np.pi
+        first[:, 1] = other[:, 1] + off
+        far = np.hypot((first[:, 0] - other[:, 0]) / np.exp(other[:, 2]), off / np.exp(other[:, 3]))
+        if far.max() < SAME_DOMAIN_WIDTHS:
+            return turned
+    return None

@@ -7,7 +7,7 @@ is drawn: real-space cells turned into reciprocal ones by inverting a matrix.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -154,8 +154,3 @@ def random_lattice(rng: np.random.Generator, photons: float = 300.0) -> Lattice:
         sigma_phi=(float(spread[0]), float(spread[1])),
         falls=float(rng.uniform(0.5, 2.0)),
     )
-
-
-def turned(lattice: Lattice, degrees: float, **changes: float) -> Lattice:
-    """The same lattice at another orientation."""
-    return replace(lattice, psi=lattice.psi + degrees, **changes)
