@@ -17,10 +17,12 @@ def draw_solution_sizes(figure: go.Figure, results: Sequence[Result], *, axis: s
     What lies above it is the ligands' share of a lattice constant.
     """
     sizes = dict.fromkeys(r.nanocrystal_size_nm[0] for r in results if r.nanocrystal_size_nm is not None)
-    for size in sizes:
+    for number, size in enumerate(sizes):
         words = {"annotation_text": f"NC in solution {size:g} nm", "annotation_font_size": 10}
         if axis == "y":
             figure.add_hline(y=size, line=LINE, annotation_position="bottom right", **words)
         else:
-            figure.add_vline(x=size, line=LINE, annotation_position="top right", **words)
+            figure.add_vline(
+                x=size, line=LINE, annotation_position="top right", annotation_yshift=-12 * number, **words
+            )
     return figure

@@ -213,7 +213,11 @@ def _confounders(found: Comparison) -> Component:
         *[f"{group}: {crystal.sample} {crystal.label}" for group, crystal in crystals],
     ]
     rows = [
-        [name, *[crystal.confounders.get(name) or "not stated" for _, crystal in crystals]]
+        [name, *[_stated(crystal.confounders.get(name, "")) for _, crystal in crystals]]
         for name in CONFOUNDERS
     ]
     return _table(head, rows)
+
+
+def _stated(text: str) -> str:
+    return text.replace(" um", " µm") or "not stated"
