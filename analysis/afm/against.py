@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import rankdata
 
 from analysis.afm.status import slope_of
 from analysis.records import AFM_STATUS, AfmReduction, Array, Correlation
@@ -47,6 +46,8 @@ def _relation(field: AfmReduction, quantity: str, other: Array, counted: Mask) -
     if s is not None:
         counted = counted & np.isfinite(s)
     x, y = other[counted], field.modulus_gpa[counted]
+    from scipy.stats import rankdata  # takes half a second, and X-ray alone does not need it
+
     binned = _binned(field.modulus_gpa, other, s, counted, held.block_px)
     return Correlation(
         crystal=field.crystal,

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
-from skimage.filters import threshold_otsu
 
 from analysis.afm.levelling import Plane, ground_plane, tilt_by_differences
 from analysis.records import Array
@@ -87,6 +86,8 @@ def _two_classes(flat: Array, finite: Mask) -> Mask:
         low, top = values.min(), values.max()
     if low == top:
         raise NoCrystalError("the height is the same everywhere")
+    from skimage.filters import threshold_otsu  # takes half a second, and X-ray alone does not need it
+
     threshold = threshold_otsu(np.clip(values, low, top))  # type: ignore[no-untyped-call]
     return np.asarray(finite & (flat > threshold))
 

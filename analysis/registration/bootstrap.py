@@ -13,15 +13,14 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 from scipy import fft
-from scipy.stats import norm
-from scipy.stats import t as student_t
+from scipy.special import ndtri, stdtrit
 
 from analysis.records import Array
 
 Indices = npt.NDArray[np.int64]
 
 CONFIDENCE = 0.95
-NORMAL_BAND = float(norm.ppf(0.5 + 0.5 * CONFIDENCE))
+NORMAL_BAND = float(ndtri(0.5 + 0.5 * CONFIDENCE))
 
 MAX_CELLS = 48
 """A map with more points a side is averaged down before its blocks are drawn."""
@@ -69,7 +68,7 @@ class Field:
     @property
     def band(self) -> float:
         """Half width of a 95 % band over the standard error: Student's t for the free blocks."""
-        return float(student_t.ppf(0.5 + 0.5 * CONFIDENCE, self.freedom))
+        return float(stdtrit(self.freedom, 0.5 + 0.5 * CONFIDENCE))
 
 
 def noise_field(residual: Array, *, lost: int) -> Field:

@@ -8,7 +8,6 @@ co-trend: two slopes against s and their ratio, without p.
 from __future__ import annotations
 
 import numpy as np
-from scipy.stats import rankdata
 
 from analysis.records import Array, Correlation, Profile
 from analysis.registration.gradient import line_of_few
@@ -35,6 +34,8 @@ def co_trend(x: Profile, y: Profile, *, x_quantity: str, y_quantity: str) -> Cor
     x_err, y_err = _known_errors(x, both), _known_errors(y, both)
     low, high = _interval(xs, ys, x_err, y_err)
     slope, slope_err = _ratio_of_slopes(xs, ys, x_err, y_err, s)
+    from scipy.stats import rankdata  # takes half a second, and few reductions need it
+
     return Correlation(
         crystal=x.crystal,
         x_quantity=x_quantity,

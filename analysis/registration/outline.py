@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
-from skimage.measure import approximate_polygon, find_contours
 
 from analysis.records import Array, Outline, PixelGrid
 from analysis.registration.geometry import (
@@ -223,6 +222,8 @@ def _contour(grid: PixelGrid, share: Array, region: Mask, known: Mask) -> Array:
     """Polygon (n, 2) at half the level around a region, sub-pixel, of no more points than it needs."""
     level = np.where(known, share, np.where(region, 1.0, 0.0))
     level = np.where(region, np.maximum(level, 0.55), np.where(ndimage.binary_dilation(region), level, 0.0))
+    from skimage.measure import approximate_polygon, find_contours  # takes half a second
+
     lines = find_contours(np.pad(level, 1), 0.5)  # type: ignore[no-untyped-call]
     longest = max(lines, key=len)
     index = approximate_polygon(longest, tolerance=1.0)[:-1] - 1.0  # type: ignore[no-untyped-call]

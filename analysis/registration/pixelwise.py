@@ -12,8 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import rankdata
-from scipy.stats import t as student_t
+from scipy.special import stdtr
 
 from analysis.records import Array, Correlation, PixelGrid
 from analysis.registration.bootstrap import (
@@ -156,7 +155,7 @@ def association(x: Array, y: Array, *, s: Array | None = None) -> Association:
     sigma *= _lost_by_blocks(field, functional, basis, used)
     pairs = 1.0 + 1.0 / sigma**2
     freedom = max(MIN_FREEDOM, pairs - 2.0)
-    p = 2.0 * float(student_t.sf(abs(r) * math.sqrt(freedom / max(1.0 - r * r, 1e-15)), freedom))
+    p = 2.0 * float(stdtr(freedom, -abs(r) * math.sqrt(freedom / max(1.0 - r * r, 1e-15))))
     z, half = math.atanh(min(max(r, -LARGEST_R), LARGEST_R)), NORMAL_BAND / math.sqrt(max(pairs - 3.0, 1.0))
     return Association(r=r, ci_lo=math.tanh(z - half), ci_hi=math.tanh(z + half), p=p, pairs=pairs)
 
@@ -245,6 +244,8 @@ def pixel_correlation(
     if int(used.sum()) < MIN_PAIRS:
         return None
     x, y = (np.where(used, values, np.nan) for values in (x, y))
+    from scipy.stats import rankdata  # takes half a second, and few reductions need it
+
     raw, given_s = association(x, y), association(x, y, s=s)
     ranked = [np.full(used.shape, np.nan) for _ in range(2)]
     for ranks, values in zip(ranked, (x, y), strict=True):

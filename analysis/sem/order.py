@@ -11,8 +11,6 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
-from skimage.filters import threshold_otsu
-from skimage.measure import approximate_polygon, find_contours
 
 from analysis.records import PixelGrid
 from analysis.sem.spectrum import HANN_STD
@@ -45,6 +43,8 @@ def ordered_mask(order: Array) -> Mask | None:
     logs = np.log(np.maximum(np.nan_to_num(order, nan=1.0), 1.0))
     if np.ptp(logs) < np.log(LEAST_CONTRAST):
         return None
+    from skimage.filters import threshold_otsu  # takes half a second, and X-ray alone does not need it
+
     high = logs > threshold_otsu(logs)  # type: ignore[no-untyped-call]
     if np.median(logs[high]) - np.median(logs[~high]) < np.log(LEAST_CONTRAST):
         return None
@@ -70,6 +70,8 @@ def ordered_area(order: Array, grid: PixelGrid, *, size_um: float) -> OrderedAre
     near = ndimage.binary_dilation(mask)
     shown = np.where(near | mask, shown, level - 1.0)
     framed = np.pad(shown, 1, constant_values=level - 1.0)
+    from skimage.measure import approximate_polygon, find_contours  # takes half a second
+
     contours = find_contours(framed, level)  # type: ignore[no-untyped-call]
     longest = max(contours, key=len) - 1.0
     corners = approximate_polygon(longest, TOLERANCE_CELLS)[:-1]  # type: ignore[no-untyped-call]

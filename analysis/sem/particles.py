@@ -10,8 +10,6 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
-from skimage.feature import peak_local_max
-from skimage.segmentation import clear_border, watershed
 
 from analysis.records import ParticleSizes
 
@@ -87,6 +85,9 @@ def _segmented(values: npt.NDArray[np.float32], period_px: float) -> Labels:
         ndimage.distance_transform_edt(bright).astype(np.float32), SMOOTH_SHARE * period_px
     )
     apart = max(1, round(APART_SHARE * period_px))
+    from skimage.feature import peak_local_max  # takes half a second, and X-ray alone does not need it
+    from skimage.segmentation import watershed
+
     tops = peak_local_max(distance, min_distance=apart, labels=bright * 1)  # type: ignore[no-untyped-call]
     markers = np.zeros(values.shape, dtype=np.int32)
     markers[tuple(tops.T)] = np.arange(1, len(tops) + 1)
@@ -96,6 +97,8 @@ def _segmented(values: npt.NDArray[np.float32], period_px: float) -> Labels:
 
 def _kept(labels: Labels) -> tuple[Array, int]:
     """Areas in px of the particles that count, and how many whole ones were rejected for their shape."""
+    from skimage.segmentation import clear_border
+
     whole = clear_border(labels)  # type: ignore[no-untyped-call]
     area, major, minor = _moments(np.asarray(whole))
     if not area.size:
