@@ -1,20 +1,25 @@
-"""``make bench``: time a frame, set-up and peak memory of Triptych and of two peers on the same frames."""
+"""``make bench``: Triptych and two peers on the same frames: a frame, set-up, peak memory, agreement.
+
+The peers' time a frame is taken from ``--peer-frames`` frames; their whole scans are set-up plus that times
+the number of frames, since they go frame by frame. Triptych is timed on every length as the whole command,
+result file included. Each contestant runs in a process of its own, one after the other.
+"""
 
 from __future__ import annotations
 
 import argparse
 import json
-import os
 import resource
 import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from tests.bench import afm, frames
+from tests.bench import frames
 
 TOML = """format = 1
 title = "bench"
@@ -22,98 +27,165 @@ title = "bench"
 frames = "scan_master.h5"
 shape = [{rows}, {cols}]
 step_um = [0.4, 0.4]
+waxs = {waxs}
 """
+SHAPES = ((10, 10), (15, 20), (61, 61))
 
 
-def run_triptych(folder: Path, shape: tuple[int, int]) -> list[float]:
-    """<a_SC> in nm of every frame by the product, two workers."""
-    from analysis.io.sample_file import read_sample
-    from analysis.pipeline.xray import reduce_xray
+@dataclass(frozen=True)
+class Taken:
+    """Seconds before the first frame, ms a frame, seconds in all, peak memory in MiB, <a_SC> and error."""
 
-    toml = folder / "sample.toml"
-    toml.write_text(TOML.format(rows=shape[0], cols=shape[1]), encoding="utf-8")
-    block = read_sample(toml).xray[0]
-    with tempfile.TemporaryDirectory(dir=folder) as scratch:
-        made = reduce_xray(
-            block,
-            index=0,
-            folder=folder,
-            workers=2,
-            scratch=Path(scratch),
-            nanocrystal_size_nm=None,
-            progress=lambda _done, _total: None,
-        )
-    return [float(value) for value in made.maps["a_sc"].values.ravel()]
+    setup_s: float
+    frame_ms: float
+    whole_s: float
+    mib: float
+    a_sc_nm: np.ndarray
+    a_sc_err_nm: np.ndarray
+
+    def for_frames(self, count: int) -> float:
+        """Seconds that so many frames take."""
+        return self.setup_s + 1e-3 * self.frame_ms * count
 
 
-def run_one(who: str, folder: Path, shape: tuple[int, int]) -> None:
+def run_triptych(folder: Path) -> dict[str, object]:
+    """The whole command with two workers."""
+    from analysis.io.results import read_result
+    from analysis.pipeline.sample import reduce_sample
+
+    marks = {}
+
+    def note(what: str, done: int, total: int) -> None:
+        if what == "X-ray":
+            marks[done == total] = time.time()
+            marks.setdefault(False, time.time())
+
+    outcome = reduce_sample(folder, out=folder / "out", workers=2, force=True, progress=note)
+    last = time.time()
+    made = read_result(outcome.path).xray[0].maps["a_sc"]
+    return {
+        "first": marks[False],
+        "frames": marks[True],
+        "last": last,
+        "a_sc": [float(value) for value in made.values.ravel()],
+        "a_sc_err": [float(value) for value in made.errors.ravel()],
+    }
+
+
+def run_one(who: str, folder: Path, count: int, waxs: bool) -> None:
     """Run one contestant in this process and print what it took as JSON."""
-    begin = time.perf_counter()
     if who == "triptych":
-        found = run_triptych(folder, shape)
+        found = run_triptych(folder)
     else:
         from tests.bench import peers
 
-        found = getattr(peers, who)(folder / "scan_master.h5", shape[0] * shape[1])
-    seconds = time.perf_counter() - begin
+        run = getattr(peers, who)(folder / "scan_master.h5", count, waxs)
+        found = {"first": run.first, "frames": run.last, "last": run.last}
+        found["a_sc"], found["a_sc_err"] = zip(*run.a_sc_nm, strict=True)
     own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     children = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
-    memory = own + (2 * children if who == "tuned" else 0)
-    print(json.dumps({"seconds": seconds, "mib": memory / 1024, "a_sc": found}))
+    found["mib"] = (own + (2 * children if who == "tuned" else 0)) / 1024
+    print(json.dumps(found))
 
 
-def measure(who: str, folder: Path, shape: tuple[int, int]) -> dict[str, object]:
+def measure(who: str, folder: Path, count: int, *, waxs: bool) -> Taken:
     """The same in a process of its own, so that set-up and memory are each contestant's own."""
-    command = [sys.executable, "-m", "tests.bench", "--one", who, str(folder), str(shape[0]), str(shape[1])]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    return json.loads(done.stdout.splitlines()[-1])
+    command = [sys.executable, "-m", "tests.bench", "--one", who, str(folder), str(count), str(int(waxs))]
+    begin = time.time()
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise SystemExit(f"{who}: {done.stderr[-2000:]}")
+    found = json.loads(done.stdout.splitlines()[-1])
+    seen = count if who == "triptych" else count - 1
+    return Taken(
+        setup_s=found["first"] - begin,
+        frame_ms=1e3 * (found["frames"] - found["first"]) / seen,
+        whole_s=found["last"] - begin,
+        mib=found["mib"],
+        a_sc_nm=np.array(found["a_sc"], dtype=float),
+        a_sc_err_nm=np.array(found["a_sc_err"], dtype=float),
+    )
 
 
-def compare(shape: tuple[int, int], *, photons: float, contestants: tuple[str, ...]) -> None:
-    """Print one table for one scan."""
-    count = shape[0] * shape[1]
-    with tempfile.TemporaryDirectory() as where:
-        folder = Path(where) / "scan"
-        truth = frames.write_scan(folder, shape=shape, photons=photons)
-        measure("triptych", folder, shape)  # compiled kernels are cached from here on, as after an install
-        taken = {who: measure(who, folder, shape) for who in contestants}
-    base = float(taken["triptych"]["seconds"])
-    print(f"\n{count} frames of {frames.SHAPE[0]} x {frames.SHAPE[1]}, {photons:g} photons a peak")
-    print(f"{'':12}{'seconds':>9}{'ms/frame':>10}{'ratio':>8}{'MiB':>7}{'median |a - truth| nm':>24}")
-    for who, row in taken.items():
-        seconds = float(row["seconds"])
-        off = np.nanmedian(np.abs(np.array(row["a_sc"], dtype=float) - truth))
-        print(f"{who:12}{seconds:9.1f}{1e3 * seconds / count:10.2f}{seconds / base:8.1f}", end="")
-        print(f"{row['mib']:7.0f}{off:24.5f}")
+def _folder(root: Path, drawn: frames.Drawn, shape: tuple[int, int], *, waxs: bool) -> Path:
+    """A sample of one scan; frames are shared between the two kinds of run."""
+    folder = root / f"scan_{shape[0] * shape[1]}"
+    if not folder.exists():
+        frames.write_scan(folder, drawn, shape[0] * shape[1])
+    text = TOML.format(rows=shape[0], cols=shape[1], waxs=str(waxs).lower())
+    (folder / "sample.toml").write_text(text, encoding="utf-8")
+    return folder
 
 
-def real_file() -> Path | None:
-    """A real AFM file of eight channels, where the folder of real files is at hand."""
-    folder = os.environ.get("TRIPTYCH_REAL_DATA", Path(__file__).resolve().parents[3] / "shared" / "data")
-    path = Path(folder) / "gwy" / "pfqnm_8_channels.gwy"
-    return path if path.is_file() else None
+def compare(
+    root: Path, drawn: frames.Drawn, shapes: tuple[tuple[int, int], ...], *, waxs: bool, peer_frames: int
+) -> None:
+    """Print the table of one kind of run."""
+    first = _folder(root, drawn, shapes[0], waxs=waxs)
+    count = shapes[0][0] * shapes[0][1]
+    measure(
+        "triptych", first, count, waxs=waxs
+    )  # compiled kernels are kept from here on, as after an install
+    peers = {who: measure(who, first, min(peer_frames, count), waxs=waxs) for who in ("naive", "tuned")}
+    title = "SAXS + WAXS" if waxs else "SAXS with fits"
+    print(f"\n{title}, frames of {frames.SHAPE[0]} x {frames.SHAPE[1]}, 2 workers")
+    head = ("frames", "who", "set-up s", "ms/frame", "ratio", "whole s", "ratio", "MiB")
+    print(("{:>7} {:9}" + "{:>10}" * 6).format(*head))
+    for shape in shapes:
+        count = shape[0] * shape[1]
+        own = measure("triptych", _folder(root, drawn, shape, waxs=waxs), count, waxs=waxs)
+        print(_line(count, "triptych", own, own.whole_s, own))
+        for who, taken in peers.items():
+            print(_line(count, who, taken, taken.for_frames(count), own), flush=True)
+        if shape == shapes[0]:
+            _agreement(own, peers, drawn.truth(count))
+
+
+def _line(count: int, who: str, taken: Taken, whole_s: float, own: Taken) -> str:
+    frame, whole = taken.frame_ms / own.frame_ms, whole_s / own.whole_s
+    return (
+        f"{count:7d} {who:9}{taken.setup_s:10.2f}{taken.frame_ms:10.2f}{frame:10.1f}"
+        f"{whole_s:10.1f}{whole:10.1f}{taken.mib:10.0f}"
+    )
+
+
+def _agreement(own: Taken, peers: dict[str, Taken], truth: np.ndarray) -> None:
+    """Whether <a_SC> of all agree: the median difference within 1 sigma, its scatter from frame to frame."""
+    pull = (own.a_sc_nm - truth) / own.a_sc_err_nm
+    ok = np.isfinite(pull)
+    print(f"        triptych: {ok.mean():.0%} fitted, pull {pull[ok].mean():+.2f} +- {pull[ok].std():.2f}")
+    for who, taken in peers.items():
+        n = taken.a_sc_nm.size
+        apart = taken.a_sc_nm - own.a_sc_nm[:n]
+        middle = float(np.nanmedian(apart))
+        sigma = 1.4826 * float(np.nanmedian(np.abs(apart - middle)))
+        off = [float(np.sqrt(np.nanmean((a[:n] - truth[:n]) ** 2))) for a in (taken.a_sc_nm, own.a_sc_nm)]
+        verdict = "agrees" if abs(middle) < sigma else "DISAGREES"
+        print(
+            f"        {who}: <a_SC> {verdict}, {middle:+.5f} nm with sigma {sigma:.5f}; "
+            f"rms from truth {off[0]:.5f} nm, Triptych's {off[1]:.5f}"
+        )
 
 
 def main() -> None:
     """Parse the command line and run."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--one", nargs=4, metavar=("WHO", "FOLDER", "ROWS", "COLS"), help=argparse.SUPPRESS)
-    parser.add_argument("--frames", type=int, default=300, help="frames of the longest comparison with peers")
-    parser.add_argument("--whole", action="store_true", help="also 61 x 61 frames, Triptych alone")
+    parser.add_argument("--one", nargs=4, help=argparse.SUPPRESS)
+    parser.add_argument("--peer-frames", type=int, default=60, help="frames that the peers are timed on")
+    parser.add_argument("--photons", type=float, default=1e4, help="photons in each first-order peak")
+    parser.add_argument("--short", action="store_true", help="no scan of 61 x 61 (it takes 5 GB of disk)")
+    parser.add_argument("--only", choices=("saxs", "waxs"), help="one kind of run")
     options = parser.parse_args()
     if options.one:
-        who, folder, rows, cols = options.one
-        run_one(who, Path(folder), (int(rows), int(cols)))
+        who, folder, count, waxs = options.one
+        run_one(who, Path(folder), int(count), waxs == "1")
         return
-    side = max(2, int(np.sqrt(options.frames)))
-    for shape, photons in (((10, 10), 1e4), ((side, side), 300.0)):
-        compare(shape, photons=photons, contestants=("triptych", "tuned", "naive"))
-    real = real_file()
-    if real is not None:
-        print()
-        afm.main(real)
-    if options.whole:
-        compare((61, 61), photons=300.0, contestants=("triptych",))
+    shapes = SHAPES[:2] if options.short else SHAPES
+    with tempfile.TemporaryDirectory(prefix="triptych-bench-") as where:
+        drawn = frames.draw(photons=options.photons, different=48)
+        for waxs in (False, True):
+            if options.only in (None, "waxs" if waxs else "saxs"):
+                compare(Path(where), drawn, shapes, waxs=waxs, peer_frames=options.peer_frames)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import h5py
@@ -14,6 +15,8 @@ DISTANCE_MM, PIXEL_UM, WAVELENGTH_NM = 398.0, 75.0, 0.0954
 GAP_ROWS = ((514, 551), (1065, 1102), (1616, 1653))
 GAP_COLS = ((1030, 1040),)
 FRAMES_A_FILE = 500
+SPOT_Q, SPOT_SIGMA_Q, SPOT_SIGMA_PHI = 10.76, 0.12, 0.05
+SPOTS_DEG = (40.0, 130.0, -140.0, -50.0)
 MASKED = np.uint32(2**32 - 1)
 
 
@@ -34,10 +37,20 @@ def _polar() -> tuple[np.ndarray, np.ndarray]:
     return 4 * np.pi / WAVELENGTH_NM * np.sin(0.5 * two_theta), np.arctan2(y, x)
 
 
-def write_scan(folder: Path, *, shape: tuple[int, int], photons: float, different: int = 48) -> np.ndarray:
-    """Write ``shape`` frames (``different`` of them drawn, then repeated) and return <a_SC> of each in nm."""
-    folder.mkdir(parents=True, exist_ok=True)
-    count = shape[0] * shape[1]
+@dataclass(frozen=True)
+class Drawn:
+    """Different frames as their file holds them, and <a_SC> in nm of each; a scan repeats them in turn."""
+
+    chunks: list[bytes]
+    a_sc_nm: np.ndarray
+
+    def truth(self, count: int) -> np.ndarray:
+        """<a_SC> in nm of each frame of a scan."""
+        return self.a_sc_nm[np.arange(count) % len(self.chunks)]
+
+
+def draw(*, photons: float, different: int) -> Drawn:
+    """``different`` frames with ``photons`` in each first-order peak; about 3 in 10 pixels are not empty."""
     rng = np.random.default_rng(20251124)
     q, phi = _polar()
     masked = pixel_mask() != 0
@@ -45,11 +58,12 @@ def write_scan(folder: Path, *, shape: tuple[int, int], photons: float, differen
     rows = np.flatnonzero(near.any(axis=1))
     cols = np.flatnonzero(near.any(axis=0))
     box = np.s_[rows[0] : rows[-1] + 1, cols[0] : cols[-1] + 1]
+    wide = 0.15 + 0.9 * np.exp(-q / 3.0) + _spots(q, phi)
     a_sc = 12.0 + 5.0 * rng.random(different)
     chunks = []
     with h5py.File("memory.h5", "w", driver="core", backing_store=False) as scrap:
-        for number in range(min(different, count)):
-            frame = rng.poisson(0.03 + 0.6 * np.exp(-q / 2.5)).astype(np.uint32)
+        for number in range(different):
+            frame = rng.poisson(wide).astype(np.uint32)
             frame[box] = rng.poisson(_saxs(q[box], phi[box], a_nm=a_sc[number], photons=photons))
             frame[masked] = MASKED
             data = scrap.create_dataset(
@@ -57,8 +71,25 @@ def write_scan(folder: Path, *, shape: tuple[int, int], photons: float, differen
             )
             chunks.append(data.id.read_direct_chunk((0, 0, 0))[1])
             del scrap[str(number)]
-    _write_files(folder, chunks, count)
-    return a_sc[np.arange(count) % different]
+    return Drawn(chunks=chunks, a_sc_nm=a_sc)
+
+
+def write_scan(folder: Path, drawn: Drawn, count: int) -> None:
+    """Master and data files of ``count`` frames."""
+    folder.mkdir(parents=True, exist_ok=True)
+    _write_files(folder, drawn.chunks, count)
+
+
+def _spots(q: np.ndarray, phi: np.ndarray) -> np.ndarray:
+    """Counts a pixel of the four 100 spots of the atomic lattice, 2,000 photons each."""
+    counts = np.zeros(q.shape)
+    pixel_q = 2 * np.pi / WAVELENGTH_NM * PIXEL_UM * 1e-3 / DISTANCE_MM
+    area = 2 * np.pi * SPOT_SIGMA_Q * SPOT_SIGMA_PHI * SPOT_Q / pixel_q**2
+    for angle in np.deg2rad(SPOTS_DEG):
+        delta = np.angle(np.exp(1j * (phi - angle)))
+        u, v = (q - SPOT_Q) / SPOT_SIGMA_Q, delta / SPOT_SIGMA_PHI
+        counts += 2000.0 / area * np.exp(-0.5 * u * u - 0.5 * v * v)
+    return counts
 
 
 def _saxs(q: np.ndarray, phi: np.ndarray, *, a_nm: float, photons: float) -> np.ndarray:
