@@ -17,6 +17,7 @@ from analysis.errors import TriptychError
 from analysis.io.pattern_rows import over_patterns
 from analysis.io.results import read_pattern, read_result
 from analysis.io.sample_file import FILE_NAME, ID_PATTERN, read_sample
+from analysis.io.wide_angle_events import read_photons
 from analysis.records import XRAY_STATUS, Array, Measured, Result, XrayReduction
 from analysis.xray.geometry import pixel_directions
 from analysis.xray.pattern_window import ScanCells, Window, cell_plan, scan_cells, window_counts
@@ -128,6 +129,16 @@ class Library:
         if scan.patterns is None or not (0 <= row < rows and 0 <= col < cols):
             raise IndexError(f"no pattern at row {row}, column {col}")
         return read_pattern(scan.patterns, row, col)
+
+    def photons(self, sample_id: str, *, index: int, row: int, col: int) -> npt.NDArray[np.int64]:
+        """Flat pixels of the detector of the photons beyond the small angles at one scan point.
+
+        Raises IndexError outside the grid, and where they were not kept.
+        """
+        wide = self.result(sample_id).xray[index].wide_angle
+        if wide is None or wide.events is None:
+            raise IndexError("the photons of this scan were not kept")
+        return read_photons(wide.events, row, col)
 
     def window(self, sample_id: str, *, index: int, window: Window) -> tuple[Array, int]:
         """Counts (rows, cols) of every pattern of a scan in a window, NaN where the frame is missing, and the

@@ -33,6 +33,7 @@ def add_routes(server: Flask) -> None:
     server.add_url_rule("/pattern/<sample_id>/<int:index>/<int:row>/<int:col>.png", view_func=pattern_png)
     server.add_url_rule("/window/<sample_id>/<int:index>.bin", view_func=window_bytes)
     server.add_url_rule("/csv/<sample_id>/xray/<int:index>/window.csv", view_func=window_csv)
+    server.add_url_rule("/csv/<sample_id>/xray/<int:index>/photons.csv", view_func=photons_csv)
     server.add_url_rule("/csv/<sample_id>/xray/<int:index>/wide.csv", view_func=wide_csv)
     server.add_url_rule("/csv/<sample_id>/xray/<int:index>/ring.csv", view_func=ring_csv)
     server.add_url_rule("/csv/<sample_id>/xray/<int:index>/correlation.csv", view_func=correlation_csv)
@@ -79,6 +80,21 @@ def window_csv(sample_id: str, index: int) -> Response:
     ]
     flat = {name: values.ravel() for name, values in columns.items()}
     return csv_answer(result, scan.crystal, "window", flat, notes=notes)
+
+
+def photons_csv(sample_id: str, index: int) -> Response:
+    """Counts beyond the small angles at one scan point ``row, col``, one line a pixel that has any."""
+    result, scan = found_scan(sample_id, index)
+    row, col = (request.args.get(name, 0, int) for name in ("row", "col"))
+    try:
+        photons = library().photons(sample_id, index=index, row=row, col=col)
+    except IndexError as error:
+        abort(404, str(error))
+    pixel, counts = np.unique(photons, return_counts=True)
+    width = scan.geometry.shape[1]
+    columns = {"row_px": pixel // width, "col_px": pixel % width, "counts": counts}
+    notes = [f"scan point row {row}, column {col}; pixels beyond the small angles only"]
+    return csv_answer(result, scan.crystal, "photons", columns, notes=notes)
 
 
 def wide_csv(sample_id: str, index: int) -> Response:

@@ -82,6 +82,7 @@
     if (!atlas.data || !canvas()) return;
     const view = viewed();
     const scan = atlas.data.xray[index];
+    if (view === "wide") { hide(); return; }
     if (view !== "q" && (!scan.tile || (view === "polar" && !scan.geometry))) { hide(); return; }
     const wanted = [index, row, col, view].join("/");
     if (atlas.shown === wanted) return;

@@ -128,6 +128,11 @@ def radial_figure(
     return figure
 
 
+def coloured_counts(counts: npt.NDArray[np.float32]) -> dict[str, object]:
+    """Values, limits, colour scale and bar of a heatmap of counts, logarithmic."""
+    return _colours(counts, False)
+
+
 def _colours(shown: npt.NDArray[np.float32], difference: bool) -> dict[str, object]:
     bar = {
         "title": {"text": "counts", "side": "top"},

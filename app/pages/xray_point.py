@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import plotly.graph_objects as go
@@ -14,12 +14,15 @@ from app.figures import xray_pattern
 from app.figures.pattern import PATTERN_VIEWS
 from app.figures.theme import Scheme, blank
 from app.figures.xray_fit import Peak, peaks_at
+from app.figures.xray_photons import photons_figure
 from app.library import library
 from app.pages import instrument, parts
 from app.pages.instrument import choice, chosen, hidden
 
 SHOWN = (("average", "mean"), ("a", "A"), ("b", "B"), ("a-b", "A − B"))
 VIEWS = tuple((name, name) for name in PATTERN_VIEWS)
+WIDE = ("wide", "WAXS")
+PIN_WIDE = "Pin one point (A or B) and show it: its photons on the whole detector."
 AXES = (("q", "nm⁻¹"), ("px", "px"))
 EXTENT = (("near", "first orders"), ("all", "all q"))
 FIT = (("on", "fit"), ("off", "counts only"))
@@ -58,6 +61,7 @@ def register(app: Dash) -> None:
 def panel(result: Result, scan: XrayReduction, view: dict[str, str], scheme: Scheme) -> Component:
     """The panel; a canvas over the graph shows the pattern under the cursor."""
     figure, name, address = _pattern(result.sample_id, scan, view, scheme)
+    views = (*VIEWS, WIDE) if any(has_photons(one) for one in result.xray) else VIEWS
     return parts.panel(
         "Pattern",
         [
@@ -82,7 +86,7 @@ def panel(result: Result, scan: XrayReduction, view: dict[str, str], scheme: Sch
             hidden("b", view.get("b", "")),
         ],
         controls=[
-            parts.switch("pv", choice(view.get("pv"), VIEWS), VIEWS, label="View of the pattern"),
+            parts.switch("pv", choice(view.get("pv"), views), views, label="View of the pattern"),
             parts.switch("pa", choice(view.get("pa"), AXES), AXES, label="Axes of the detector"),
             parts.switch("fit", choice(view.get("fit"), FIT), FIT, label="Fit on the pattern"),
         ],
@@ -120,6 +124,8 @@ def _pattern(sample_id: str, scan: XrayReduction, view: dict[str, str], scheme: 
     pins = {name: pin(view.get(name) or "", scan.grid.shape) for name in ("a", "b")}
     shown = choice(view.get("ps"), SHOWN)
     places = [pins[name] for name in shown.split("-") if name in pins]
+    if view.get("pv") == WIDE[0] and has_photons(scan):
+        return _whole_detector(sample_id, scan, places, view, scheme)
     address = f"/csv/{sample_id}/xray/{scan.index}"
     if shown != "average" and (scan.patterns is None or not places or None in places):
         return blank(ASK, scheme), "nothing pinned", f"{address}/average.csv"
@@ -136,6 +142,30 @@ def _pattern(sample_id: str, scan: XrayReduction, view: dict[str, str], scheme: 
     query = "&".join(f"row{n}={r}&col{n}={c}" for n, (r, c) in zip(("", "2"), places, strict=False))
     name = " − ".join(_place_name(scan, place) for place in places)
     return _draw(counts, scan, places, view, scheme), name, f"{address}/pattern.csv?{query}"
+
+
+def has_photons(scan: XrayReduction) -> bool:
+    """Whether photons beyond the small angles were kept."""
+    return scan.wide_angle is not None and scan.wide_angle.events is not None
+
+
+def _whole_detector(
+    sample_id: str, scan: XrayReduction, places: Sequence[Place | None], view: dict[str, str], scheme: Scheme
+) -> tuple[go.Figure, str, str]:
+    """Figure, name and address of the CSV of one pinned point on the whole detector."""
+    address = f"/csv/{sample_id}/xray/{scan.index}"
+    if len(places) != 1 or places[0] is None or scan.patterns is None:
+        return blank(PIN_WIDE, scheme), "nothing pinned", f"{address}/average.csv"
+    row, col = places[0]
+    figure = photons_figure(
+        library().photons(sample_id, index=scan.index, row=row, col=col),
+        library().pattern(sample_id, index=scan.index, row=row, col=col).astype(np.float64),
+        scan,
+        (row, col),
+        scheme=scheme,
+        fit=choice(view.get("fit"), FIT) == "on",
+    )
+    return figure, _place_name(scan, (row, col)), f"{address}/photons.csv?row={row}&col={col}"
 
 
 def _extent(scan: XrayReduction, view: dict[str, str]) -> float | None:
