@@ -6,6 +6,7 @@ import io
 import json
 from collections.abc import Callable, Sequence
 from csv import writer as csv_writer
+from dataclasses import replace
 from typing import TypeVar
 
 import numpy as np
@@ -15,7 +16,7 @@ from analysis.errors import TriptychError
 from analysis.io.tables import TABLES, table_csv
 from analysis.pipeline.comparison import GROUPINGS, compared, comparison_csv, comparison_json
 from analysis.pipeline.registration import rebinned
-from analysis.records import AFM_STATUS, Array, PixelGrid, Result, SemReduction, XrayReduction
+from analysis.records import AFM_STATUS, COORDINATES, Array, PixelGrid, Result, SemReduction, XrayReduction
 from analysis.registration.profiles import BINS
 from app.figures.deep import DeepImage
 from app.figures.linked import linked
@@ -68,7 +69,13 @@ def csv(sample_id: str, table: str) -> Response:
     bins = request.args.get("bins", default=BINS, type=int)
     if table == "profiles" and bins != BINS and MIN_BINS <= bins <= MAX_BINS:
         result = library().derived(sample_id, ("bins", bins), lambda whole: rebinned(whole, bins=bins))
-    name = f"{sample_id}_{table}.csv"
+    along = request.args.get("c", "")
+    if table == "profiles" and along in COORDINATES:
+        kept = tuple(one for one in result.profiles if one.coordinate == along)
+        result, table_name = replace(result, profiles=kept), f"profiles_{along}"
+    else:
+        table_name = table
+    name = f"{sample_id}_{table_name}.csv"
     return Response(
         table_csv(result, table),
         mimetype="text/csv; charset=utf-8",

@@ -98,13 +98,31 @@
     return [cx + along * Math.cos(angle) + across * Math.sin(angle), cy - along * Math.sin(angle) + across * Math.cos(angle)];
   }
 
+  /* The coordinate that the co-profile is drawn along: all places of equal s are of that kind. */
+  function kind() {
+    const plot = plotOf("coprofile"), asked = plot && plot.meta.link ? plot.meta.link.coordinate : "";
+    return asked === "distance" || asked === "ray" ? asked : "rectangle";
+  }
+
+  function otherKind(reduction) {
+    const asked = kind();
+    return asked !== "rectangle" && reduction.kinds ? reduction.kinds[asked] || null : null;
+  }
+
+  function valuesOfS(reduction) {
+    const other = otherKind(reduction);
+    return other ? other.s : reduction.s;
+  }
+
+  const frameOf = (reduction) => (otherKind(reduction) ? null : reduction.frame);
+
   function sAt(reduction, x, y) {
-    if (reduction.frame) {
+    if (frameOf(reduction)) {
       const [u, v] = toFrame(reduction.frame, x, y);
       const s = 1 - Math.max(Math.abs(u), Math.abs(v));
       return s >= 0 ? s : NaN;
     }
-    return reduction.s ? bilinear(reduction.grid, reduction.s, x, y) : NaN;
+    return reduction.s ? bilinear(reduction.grid, valuesOfS(reduction), x, y) : NaN;
   }
 
   /* Line segments where values on a grid cross a level (marching squares, no saddle resolved). */
@@ -131,12 +149,12 @@
   }
 
   function isoSegments(reduction, s) {
-    if (reduction.frame) {
+    if (frameOf(reduction)) {
       const r = 1 - s;
       const corners = [[-r, -r], [r, -r], [r, r], [-r, r]].map(([u, v]) => fromFrame(reduction.frame, u, v));
       return corners.map((corner, k) => [corner, corners[(k + 1) % 4]]);
     }
-    return reduction.s ? contour(reduction.grid, reduction.s, s) : [];
+    return reduction.s ? contour(reduction.grid, valuesOfS(reduction), s) : [];
   }
 
   function inView(plot, [x, y]) {
@@ -147,7 +165,7 @@
   /* A place at s in a panel that is not pointed at: in the same direction from the centre where that is in
      view, in a mirrored one where not; on an image without an outline the place nearest to its middle. */
   function placeAt(plot, reduction, s) {
-    if (reduction.frame) {
+    if (frameOf(reduction)) {
       const [du, dv] = state.direction, r = 1 - s;
       const ways = [[du, dv], [-du, dv], [du, -dv], [-du, -dv], [dv, du], [-dv, du], [dv, -du], [-dv, -du]];
       return ways.map(([u, v]) => fromFrame(reduction.frame, r * u, r * v)).find((point) => inView(plot, point)) || null;
@@ -188,7 +206,8 @@
     if (cell && at.panel !== "sem") {
       [at.row, at.col] = cell;
       at.cell = cell[2];
-      if (reduction.s_err) at.s_err = reduction.s_err[at.cell];
+      const other = otherKind(reduction), errors = other ? other.s_err : reduction.s_err;
+      if (errors) at.s_err = errors[at.cell];
       if (reduction.depth) at.depth = reduction.depth[at.cell];
     }
     if (at.panel === "sem") {
@@ -202,10 +221,11 @@
     const plot = plotOf("xray") || plotOf("afm");
     const reduction = plot && reductionOf(plot.element.dataset.panel, plot);
     if (!reduction || !reduction.depth || !reduction.s) return NaN;
+    const all = valuesOfS(reduction);
     let best = NaN, least = Infinity;
-    for (let i = 0; i < reduction.s.length; i++) {
+    for (let i = 0; i < all.length; i++) {
       const miss = Math.abs(reduction.depth[i] - depth);
-      if (isFinite(reduction.s[i]) && miss < least) { least = miss; best = reduction.s[i]; }
+      if (isFinite(all[i]) && miss < least) { least = miss; best = all[i]; }
     }
     return best;
   }
@@ -214,9 +234,10 @@
     for (const panel of ["xray", "afm"]) {
       const plot = plotOf(panel), reduction = plot && reductionOf(panel, plot);
       if (!reduction || !reduction.depth || !reduction.s) continue;
+      const all = valuesOfS(reduction);
       let best = NaN, least = Infinity;
-      for (let i = 0; i < reduction.s.length; i++) {
-        const miss = Math.abs(reduction.s[i] - s);
+      for (let i = 0; i < all.length; i++) {
+        const miss = Math.abs(all[i] - s);
         if (miss < least) { least = miss; best = reduction.depth[i]; }
       }
       return best;
@@ -334,7 +355,7 @@
 
   function bin(modality, quantity, s) {
     const plot = plotOf(modality), index = plot ? indexOf(plot) : 0;
-    const profile = state.data.profiles.find((p) => p.modality === modality && p.quantity === quantity && p.index === index);
+    const profile = state.data.profiles.find((p) => p.modality === modality && p.quantity === quantity && p.index === index && p.coordinate === kind());
     if (!profile || !isFinite(s)) return null;
     for (let i = 0; i < profile.lo.length; i++) {
       const last = i === profile.lo.length - 1;
@@ -352,6 +373,8 @@
 
   function writeValues(at) {
     const inside = isFinite(at.s);
+    const named = document.getElementById("name-s"), called = kind() === "rectangle" ? "s" : "s (" + kind() + ")";
+    if (named && named.textContent !== called) named.textContent = called;
     write("s", inside ? (at.s_err ? withError(at.s, at.s_err, "") : at.s.toFixed(2)) : "–");
     const depth = inside ? depthOf(at) : NaN;
     write("depth", isFinite(depth) ? depth.toFixed(2) + " µm" : "–");
@@ -499,7 +522,7 @@
     if (event.key === "Escape") { state.at = null; if (window.triptychPatterns) window.triptychPatterns.hide(); schedule(); return; }
   });
 
-  window.triptychLinked = { point, draw, schedule, state };
+  window.triptychLinked = { point, draw, schedule, state, plotOf, pointIn, reductionOf, indexOf };
 
   new MutationObserver(load).observe(document.documentElement, { childList: true, subtree: true });
   window.addEventListener("resize", schedule);

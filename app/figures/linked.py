@@ -32,6 +32,10 @@ from app.figures.png import lookup_table
 from app.figures.words import QUANTITY_TEXT, STATUS_TEXT, unit_text
 
 Json = dict[str, object]
+OTHER_KINDS = ("distance", "ray")
+READ_OUT = ("a_sc", "spacing", "modulus")
+"""Quantities that are read out at the cursor along whichever coordinate is chosen."""
+
 AFM_CELLS = 128
 SEM_CELLS = 64
 
@@ -43,7 +47,12 @@ def linked(result: Result) -> Json:
         "xray": [_xray(scan) for scan in result.xray],
         "sem": [_sem(image) for image in result.sem],
         "afm": [_afm(field) for field in result.afm],
-        "profiles": [_profile(profile) for profile in result.profiles if profile.coordinate == "rectangle"],
+        "profiles": [
+            _profile(profile)
+            for profile in result.profiles
+            if profile.coordinate == "rectangle"
+            or (profile.coordinate in OTHER_KINDS and profile.quantity in READ_OUT)
+        ],
         "colours": _bytes(lookup_table(SCALE)),
     }
 
@@ -97,6 +106,7 @@ def _sem(image: SemReduction) -> Json:
     )
     s = sem_coordinate(image, grid)
     return {
+        "kinds": _image_kinds(image, grid),
         "grid": _grid(grid),
         "s": None if s is None else _floats(s),
         "frame": None,
@@ -118,6 +128,14 @@ def _sem(image: SemReduction) -> Json:
     }
 
 
+def _image_kinds(image: SemReduction, grid: PixelGrid) -> Json:
+    """s of the other kinds where the image has an outline of its own; otherwise there is one s alone."""
+    if image.outline is None or image.outline.source == "edge and centre":
+        return {}
+    at = coordinate_at(image.outline, *grid.positions_um())
+    return {kind: {"s": _floats(at.s[kind])} for kind in OTHER_KINDS}
+
+
 def _edge_to_centre_um(image: SemReduction) -> float | None:
     if image.edge_nm is None or image.center_nm is None:
         return None
@@ -127,11 +145,13 @@ def _edge_to_centre_um(image: SemReduction) -> float | None:
 def sem_coordinate(image: SemReduction, grid: PixelGrid) -> Array | None:
     """s of points on an image: projection on edge -> centre, or by the rectangle of its outline."""
     x_um, y_um = grid.positions_um()
+    if image.outline is not None and image.outline.source != "edge and centre":
+        return coordinate_at(image.outline, x_um, y_um).s["rectangle"]
     if image.edge_nm is not None and image.center_nm is not None:
         edge = np.array(image.edge_nm) * UM_PER_NM
         along = np.array(image.center_nm) * UM_PER_NM - edge
         return np.asarray(((x_um - edge[0]) * along[0] + (y_um - edge[1]) * along[1]) / (along @ along))
-    return None if image.outline is None else coordinate_at(image.outline, x_um, y_um).s["rectangle"]
+    return None
 
 
 def _afm(field: AfmReduction) -> Json:
@@ -151,6 +171,7 @@ def _afm(field: AfmReduction) -> Json:
         "grid": _grid(grid),
         "s": None if s is None else _floats(s),
         "depth": None if depth is None else _floats(depth),
+        "kinds": _field_kinds(field),
         "frame": _frame(field.outline),
         "values": {
             "modulus": {"name": "E", "unit": "GPa", "v": _floats(modulus), "e": None},
@@ -159,10 +180,23 @@ def _afm(field: AfmReduction) -> Json:
     }
 
 
+def _field_kinds(field: AfmReduction) -> Json:
+    if field.coordinate is None:
+        return {}
+    return {
+        kind: {"s": _floats(averaged(field.grid, field.coordinate.s[kind], most=AFM_CELLS)[1])}
+        for kind in OTHER_KINDS
+    }
+
+
 def _coordinate(coordinate: Coordinate | None) -> Json:
     if coordinate is None:
-        return {"s": None, "s_err": None, "depth": None}
+        return {"s": None, "s_err": None, "depth": None, "kinds": {}}
     return {
+        "kinds": {
+            kind: {"s": _floats(coordinate.s[kind]), "s_err": _floats(coordinate.s_err[kind])}
+            for kind in OTHER_KINDS
+        },
         "s": _floats(coordinate.s["rectangle"]),
         "s_err": _floats(coordinate.s_err["rectangle"]),
         "depth": _floats(coordinate.depth_um),
@@ -174,6 +208,7 @@ def _profile(profile: Profile) -> Json:
         "modality": profile.modality,
         "index": profile.index,
         "quantity": profile.quantity,
+        "coordinate": profile.coordinate,
         "unit": unit_text(profile.unit),
         **{name: _floats(getattr(profile, name)) for name in ("lo", "hi", "mean", "sem", "std", "n")},
     }

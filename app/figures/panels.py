@@ -10,6 +10,8 @@ from analysis.records import (
     AFM_STATUS,
     XRAY_STATUS,
     AfmReduction,
+    Array,
+    Coordinate,
     SemReduction,
     XrayReduction,
 )
@@ -33,16 +35,20 @@ SEM_QUANTITIES = {"spacing": "1/δk", "a_sc": "⟨a_SC⟩"}
 SEM_MAPS = {f"map-{name}": f"map {text}" for name, text in MAPS.items()}
 """Quantities of the sliding map, which stand beside those of the regions."""
 AFM_FAILED = [AFM_STATUS.index(code) for code in ("edge", "clipped", "masked", "not_finite")]
+PARTIAL = XRAY_STATUS.index("partial_beam")
 OVERVIEW_PX = 1024
 SEM_SCALE = "viridis"
 
 Limits = tuple[float, float] | None
 
 
-def xray_panel(scan: XrayReduction, quantity: str, *, scheme: Scheme, limits: str = "p1") -> go.Figure:
+def xray_panel(
+    scan: XrayReduction, quantity: str, *, scheme: Scheme, limits: str = "p1", coordinate: str = "rectangle"
+) -> go.Figure:
     """Map of one quantity of a scan with outline and iso-s lines; failed points grey, with their reason.
 
-    ``limits`` names the percentiles between which the colours run.
+    ``limits`` names the percentiles between which the colours run, ``coordinate`` whose iso-s lines show.
+    Points that the beam covers only in part carry a small cross.
     """
     shown = scan.maps[quantity]
     values, log = shown.values, quantity in {"intensity", "photons"}
@@ -61,13 +67,29 @@ def xray_panel(scan: XrayReduction, quantity: str, *, scheme: Scheme, limits: st
         unit=unit,
         scheme=scheme,
         outline=scan.outline,
-        s=None if scan.coordinate is None else scan.coordinate.s["rectangle"],
+        s=_s_of(scan.coordinate, coordinate),
         limits=colour_limits(values, percentiles=LIMITS[limits], log=log),
         log=log,
         detail=detail,
         failed=~np.isfinite(values) & (scan.status != XRAY_STATUS.index("no_signal")),
     )
+    if (scan.status == PARTIAL).any():
+        figure.add_trace(partial_trace(scan))
     return _linked(figure, "xray", scan.index)
+
+
+def partial_trace(scan: XrayReduction) -> go.Scatter:
+    """Small crosses on the points of a scan that the beam covers only in part."""
+    x, y = (places[scan.status == PARTIAL] for places in scan.grid.positions_um())
+    return go.Scatter(
+        x=x, y=y, mode="markers", name="partial beam", showlegend=False, hoverinfo="skip",
+        marker={"symbol": "x-thin", "size": 4, "line": {"width": 1, "color": "rgba(255,255,255,0.85)"}},
+    )  # fmt: skip
+
+
+def _s_of(coordinate: Coordinate | None, kind: str) -> Array | None:
+    """s of one kind; along depth it is that of the rectangle."""
+    return None if coordinate is None else coordinate.s.get(kind, coordinate.s["rectangle"])
 
 
 def _detail(value: float, error: float, unit: str, status: str) -> str:
@@ -75,7 +97,9 @@ def _detail(value: float, error: float, unit: str, status: str) -> str:
     return number + STATUS_TEXT[status]
 
 
-def afm_panel(field: AfmReduction, quantity: str, *, scheme: Scheme, limits: str = "p1") -> go.Figure:
+def afm_panel(
+    field: AfmReduction, quantity: str, *, scheme: Scheme, limits: str = "p1", coordinate: str = "rectangle"
+) -> go.Figure:
     """Map of modulus or height of one field with outline, iso-s lines and the lines saved with it."""
     values = np.array(field.modulus_gpa if quantity == "modulus" else field.height_nm)
     if quantity == "modulus":
@@ -87,7 +111,7 @@ def afm_panel(field: AfmReduction, quantity: str, *, scheme: Scheme, limits: str
         unit=AFM_QUANTITIES[quantity],
         scheme=scheme,
         outline=field.outline,
-        s=None if field.coordinate is None else field.coordinate.s["rectangle"],
+        s=_s_of(field.coordinate, coordinate),
         limits=colour_limits(values, percentiles=LIMITS[limits]),
         failed=np.isin(field.status, AFM_FAILED),
     )

@@ -7,7 +7,9 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import plotly.graph_objects as go
 
-from analysis.records import Array, Correlation, Profile, Result
+from analysis.records import Array, Correlation, Profile, Result, SemReduction, SemRegion
+from analysis.registration.coordinate import coordinate_at
+from analysis.registration.place import region_centre_um
 from app.figures.theme import AFM, MODALITY_COLOUR, SEM, XRAY, Scheme, template, translucent, with_unit
 from app.figures.words import with_error
 
@@ -175,7 +177,7 @@ def _add_regions(figure: go.Figure, result: Result, name: str, *, coordinate: st
     for image in result.sem:
         seen = [region for region in image.regions if np.isfinite(region.spacing_nm)]
         depth = coordinate == "depth"
-        x = np.array([region.depth_um if depth else region.s for region in seen])
+        x = region_places(image, seen, coordinate)
         if not np.isfinite(x).any():
             continue
         number = f" {image.index + 1}" if image.index else ""
@@ -196,6 +198,16 @@ def _add_regions(figure: go.Figure, result: Result, name: str, *, coordinate: st
                 hovertemplate="%{text}<br>%{x:.2f}<extra>" + name + "</extra>",
             )
         )  # fmt: skip
+
+
+def region_places(image: SemReduction, regions: Sequence[SemRegion], coordinate: str) -> Array:
+    """Places (n,) of regions along a coordinate; with edge and centre alone, s is one for all kinds."""
+    if coordinate == "depth":
+        return np.array([region.depth_um for region in regions], dtype=np.float64)
+    if coordinate == "rectangle" or image.outline is None or image.outline.source == "edge and centre":
+        return np.array([region.s for region in regions], dtype=np.float64)
+    x, y = np.array([region_centre_um(region) for region in regions]).reshape(-1, 2).T
+    return coordinate_at(image.outline, x, y).s[coordinate]
 
 
 def _bars(errors: Sequence[float] | Array, colour: str = SEM) -> dict[str, object]:

@@ -59,6 +59,22 @@ def switch(name: str, value: str, options: Sequence[tuple[str, str]], *, label: 
     return html.Div(control, role="group", **{"aria-label": label})
 
 
+def hidden(name: str, value: str) -> dcc.Input:
+    """A part of the view that has no control of its own to be seen."""
+    return dcc.Input(id=view(name), type="hidden", value=value)
+
+
+def choice(asked: str | None, options: Sequence[tuple[str, str]]) -> str:
+    """What is asked for, if it is offered, or the first that is."""
+    known = [key for key, _ in options]
+    return asked if asked is not None and asked in known else known[0]
+
+
+def index_of(text: str | None) -> int:
+    """A number that an address names; 0 for anything else."""
+    return int(text) if text and text.isascii() and text.isdigit() and len(text) < 5 else 0
+
+
 def swatch(modality: str) -> html.Span:
     """The small square in a modality's colour that stands beside its name."""
     return html.Span(className=f"swatch swatch-{modality}", **{"aria-hidden": "true"})

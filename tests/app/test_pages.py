@@ -12,7 +12,9 @@ from dash._pages import _path_to_page
 from dash.development.base_component import Component
 from flask.testing import FlaskClient
 
+from analysis.records import XRAY_STATUS
 from app.figures import compare as figures_compare
+from app.figures import panels
 from app.figures.theme import GRAPH_CONFIG
 from app.pages import compare, samples, shell, triptych
 from app.pages.afm_line import saved_lines
@@ -90,7 +92,49 @@ def test_the_coprofile_is_drawn_in_the_bins_that_the_address_asks_for(
     assert np.allclose(np.round((middles - 0.5 / bins) * bins) / bins + 0.5 / bins, middles)
     assert 0.6 * bins <= middles.size <= bins
     link = next(p for p in parts_of(page) if getattr(p, "id", None) == "coprofile-csv")
-    assert link.href == f"/csv/dif/profiles.csv?bins={bins}"
+    assert link.href == f"/csv/dif/profiles.csv?bins={bins}&c=rectangle"
+
+
+@pytest.mark.parametrize("kind", ["rectangle", "distance", "ray", "depth"])
+def test_the_coordinate_of_the_address_is_drawn_and_names_what_leaves(
+    app: Dash, client: FlaskClient, kind: str
+) -> None:
+    with app.server.test_request_context("/"):
+        page = triptych.layout(sample_id="dif", c=kind)
+    graph = next(p for p in parts_of(page) if isinstance(p, dcc.Graph) and p.id == "coprofile")
+    assert graph.figure.layout.meta["link"]["coordinate"] == kind
+    link = next(p for p in parts_of(page) if getattr(p, "id", None) == "coprofile-csv")
+    assert link.download == f"dif_profiles_{kind}.csv"
+    names = {getattr(p, "data-name", "") for p in parts_of(page)}
+    assert f"dif_coprofile_{kind}" in names
+    answer = client.get(link.href)
+    assert f"dif_profiles_{kind}.csv" in answer.headers["Content-Disposition"]
+    rows = [line for line in answer.text.splitlines() if not line.startswith("#")]
+    place = rows[0].split(",").index("coordinate")
+    assert {row.split(",")[place] for row in rows[1:]} == {kind}
+
+
+def test_trends_and_agreement_stand_beside_the_coprofile(app: Dash) -> None:
+    with app.server.test_request_context("/"):
+        page = triptych.layout(sample_id="dif")
+    box = next(p for p in parts_of(page) if getattr(p, "data-testid", None) == "trends")
+    words = words_of(box)
+    assert "6.000 ± 0.050 nm per s, robust 6.000 ± 0.060" in words
+    assert "1.200 ± 0.050 nm/µm, robust 1.200 ± 0.060" in words
+    assert "straight, weight 0.85" in words
+    assert "SEM − X-ray" in words
+    assert "σ" in words
+
+
+def test_points_that_the_beam_covers_in_part_are_marked() -> None:
+    scan = make_result("dif").xray[0]
+    status = scan.status.copy()
+    status[3, 4] = XRAY_STATUS.index("partial_beam")
+    figure = panels.xray_panel(replace(scan, status=status), "a_sc", scheme="light")
+    marks = next(trace for trace in figure.data if trace.name == "partial beam")
+    x, y = scan.grid.positions_um()
+    assert (x[3, 4], y[3, 4]) in set(zip(marks.x, marks.y, strict=True))
+    assert len(marks.x) == int((status == XRAY_STATUS.index("partial_beam")).sum())
 
 
 def test_a_missing_modality_is_said_and_the_rest_is_shown(app: Dash) -> None:
