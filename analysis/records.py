@@ -26,7 +26,6 @@ from analysis.sem_records import ParticleSizes as ParticleSizes
 from analysis.sem_records import SemRegion as SemRegion
 from analysis.wide_angle_records import SPOT_COLUMNS as SPOT_COLUMNS
 from analysis.wide_angle_records import WIDE_ANGLE_STATUS as WIDE_ANGLE_STATUS
-from analysis.wide_angle_records import CrossCorrelation as CrossCorrelation
 from analysis.wide_angle_records import EventStack as EventStack
 from analysis.wide_angle_records import WideAngle as WideAngle
 

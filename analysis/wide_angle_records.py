@@ -42,24 +42,6 @@ deviance that the spot explains; ``seen_share`` the part of its photons that fel
 
 
 @dataclass(frozen=True, kw_only=True)
-class CrossCorrelation:
-    """Angular cross-correlation of pairs of rings, averaged over points and point by point.
-
-    ``pairs`` names the rings, ``saxs-100``; ``delta_deg`` (360,) is phi on the second ring minus phi on the
-    first. ``average`` and ``average_err`` are (n_pairs, 360), ``points`` (rows, cols, n_pairs, 360), NaN
-    where there is none; ``n`` (n_pairs,) counts the points averaged.
-    """
-
-    pairs: tuple[str, ...]
-    delta_deg: Array
-    average: Array
-    average_err: Array
-    n: npt.NDArray[np.int64]
-    points: npt.NDArray[np.float32] | None = None
-    notes: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, kw_only=True)
 class EventStack:
     """The photons outside the small-angle region of every frame, compressed in a file, frame by frame.
 
@@ -112,5 +94,4 @@ class WideAngle:
     quantities: Mapping[str, Measured | None] = field(default_factory=dict)
     systematic: Mapping[str, float] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
-    cross_correlation: CrossCorrelation | None = None
     events: EventStack | None = None
