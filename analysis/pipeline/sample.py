@@ -36,7 +36,7 @@ from analysis.records import (
     XrayReduction,
 )
 
-ALGORITHM = 6
+ALGORITHM = 7
 """Raised whenever the same input would give other numbers: results of another version are not current."""
 
 Modality = Literal["xray", "sem", "afm"]
