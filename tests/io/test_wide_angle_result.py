@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from analysis.io.results import read_result, write_result
-from analysis.records import SPOT_COLUMNS, CrossCorrelation, Measured, WideAngle
+from analysis.records import SPOT_COLUMNS, Measured, WideAngle
 from tests.io.same import differences
 from tests.synthetic_result import make_result
 
@@ -40,18 +40,11 @@ def wide_angle(shape: tuple[int, int], counts: type[np.unsignedinteger]) -> Wide
         quantities={"a_al": Measured(value=0.584, unit="nm", err=1e-4, n=12), "nc_size_fringes": None},
         systematic={"a_al.distance": 0.0015},
         notes=("one",),
-        cross_correlation=CrossCorrelation(
-            pairs=("saxs-100",),
-            delta_deg=np.arange(-180.0, 180.0),
-            average=rng.normal(size=(1, 360)),
-            average_err=rng.random((1, 360)),
-            n=np.array([4]),
-        ),
     )
 
 
 @pytest.mark.parametrize("counts", [np.uint16, np.uint32])
-def test_rings_spots_and_correlations_come_back(counts: type[np.unsignedinteger], tmp_path: Path) -> None:
+def test_rings_and_spots_come_back(counts: type[np.unsignedinteger], tmp_path: Path) -> None:
     made = make_result(size=7, sem=False, afm=False)
     scan = dataclasses.replace(made.xray[0], wide_angle=wide_angle((7, 7), counts))
     meant = dataclasses.replace(made, xray=(scan,))
