@@ -81,14 +81,14 @@ def write_scan(folder: Path, drawn: Drawn, count: int) -> None:
 
 
 def _spots(q: np.ndarray, phi: np.ndarray) -> np.ndarray:
-    """Counts a pixel of the four 100 spots of the atomic lattice, 2,000 photons each."""
+    """Counts a pixel of the four 100 spots of the atomic lattice, 20,000 photons each."""
     counts = np.zeros(q.shape)
     pixel_q = 2 * np.pi / WAVELENGTH_NM * PIXEL_UM * 1e-3 / DISTANCE_MM
     area = 2 * np.pi * SPOT_SIGMA_Q * SPOT_SIGMA_PHI * SPOT_Q / pixel_q**2
     for angle in np.deg2rad(SPOTS_DEG):
         delta = np.angle(np.exp(1j * (phi - angle)))
         u, v = (q - SPOT_Q) / SPOT_SIGMA_Q, delta / SPOT_SIGMA_PHI
-        counts += 2000.0 / area * np.exp(-0.5 * u * u - 0.5 * v * v)
+        counts += 20_000.0 / area * np.exp(-0.5 * u * u - 0.5 * v * v)
     return counts
 
 

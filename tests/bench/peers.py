@@ -118,23 +118,30 @@ class Run:
     a_sc_nm: list[tuple[float, float]] = field(default_factory=list)
     first: float = 0.0
     last: float = 0.0
+    cpu_first: float = 0.0
+    cpu_last: float = 0.0
 
     def done(self, a_sc_nm: tuple[float, float]) -> None:
         """One more frame."""
         self.a_sc_nm.append(a_sc_nm)
-        self.last = time.time()
-        self.first = self.first or self.last
+        self.last, self.cpu_last = time.time(), time.process_time()
+        self.first, self.cpu_first = self.first or self.last, self.cpu_first or self.cpu_last
+
+    @property
+    def cpu_s(self) -> float:
+        """Processor seconds between the first and the last frame."""
+        return self.cpu_last - self.cpu_first
 
 
 def naive(master: Path, count: int, waxs: bool) -> Run:
     """One process: whole frames through h5py, integrate2d with its defaults, curve_fit."""
-    ai, mask = geometry(), frames.pixel_mask()
+    ai, whole, mask = geometry(), geometry(), frames.pixel_mask()  # one for each binning: both are kept
     run = Run()
     for frame in _each_frame(master, 0, count):
         polar = ai.integrate2d(frame, N_Q, N_PHI, unit="q_nm^-1", radial_range=(0, Q_MAX), mask=mask)
         found = fit_naive(polar.intensity.T, polar.radial)
         if waxs:
-            far = ai.integrate2d(frame, N_Q_WAXS, N_PHI, unit="q_nm^-1", mask=mask)
+            far = whole.integrate2d(frame, N_Q_WAXS, N_PHI, unit="q_nm^-1", mask=mask)
             _fit_spots(far.intensity.T, far.radial, far.azimuthal, tuned=False)
         run.done(found)
     return run
@@ -204,7 +211,12 @@ def tuned(master: Path, count: int, waxs: bool) -> Run:
     half = (count + 1) // 2
     with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
         one, two = pool.map(_tuned_part, [(master, 0, half, waxs), (master, half, count, waxs)])
-    return Run(one.a_sc_nm + two.a_sc_nm, max(one.first, two.first), max(one.last, two.last))
+    return Run(
+        one.a_sc_nm + two.a_sc_nm,
+        max(one.first, two.first),
+        max(one.last, two.last),
+        cpu_last=one.cpu_s + two.cpu_s,
+    )
 
 
 VERSION = pyFAI.version
