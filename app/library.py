@@ -110,6 +110,19 @@ class Library:
         found: T = kept.derived[key]
         return found
 
+    def sample_folder(self, sample_id: str) -> Path:
+        """The folder of a sample, in the workspace itself; raises UnknownSampleError where there is none."""
+        path = self._sample_paths().get(sample_id)
+        if path is None or not path.parent.resolve().is_relative_to(self.workspace):
+            raise UnknownSampleError(
+                f"The folder of {sample_id} is not in this workspace: there is no place to keep an edit."
+            )
+        return path.parent
+
+    def result_path(self, sample_id: str) -> Path:
+        """The result file of a sample; raises TriptychError where there is none."""
+        return self._path(sample_id)
+
     def error(self, sample_id: str) -> str | None:
         """Why a sample's result cannot be shown, or None when it can."""
         try:

@@ -12,7 +12,7 @@ import waitress
 from dash import Dash
 
 from analysis.errors import TriptychError
-from app import access, routes
+from app import access, edits, routes
 from app.library import Library
 from app.pages import afm, compare, not_found, samples, sem, shell, triptych, xray
 
@@ -69,6 +69,7 @@ def create_app(workspace: Path, *, host: str = "127.0.0.1") -> Dash:
     app.server.extensions["triptych"] = Library(workspace)
     access.guard(app.server, host=host, script_hashes=lambda: list(app.csp_hashes()))
     routes.add_routes(app.server)
+    edits.add_edit_routes(app.server)
     for page in PAGES:
         page.register(app)
     app.layout = shell.layout

@@ -487,7 +487,7 @@
     if (!begun || Math.hypot(event.clientX - begun[0], event.clientY - begun[1]) > 4) return;
     const element = begun[2].closest ? begun[2].closest('.linked[data-panel="xray"]') : null;
     const plot = element && plotOf("xray");
-    const place = plot && pointIn(plot, event.clientX, event.clientY);
+    const place = plot && !element.classList.contains("editing") && pointIn(plot, event.clientX, event.clientY);
     if (place && !(begun[2].closest(".modebar"))) { point("xray", place[0], place[1]); pin(event.shiftKey ? "b" : "a"); }
   }, true);
 

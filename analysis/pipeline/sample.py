@@ -8,7 +8,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -146,6 +146,36 @@ def reduce_sample(
         shutil.rmtree(_scratch_root(target), ignore_errors=True)
         progress("writing", 1, 1)
     return Outcome(path=target, made=True, notes=notes)
+
+
+def reregister(sample_folder: Path, result_path: Path) -> Outcome:
+    """Register the reductions of a result once more, with the edits that stand in the sample's folder now.
+
+    No raw file is read, and the parameters are those that the result was reduced with.
+    """
+    with _only_one(result_path):
+        old = read_result(result_path)
+        edits = read_edits(sample_folder)
+        now = edits_json(edits)
+        if old.provenance.edits_json == now:
+            return Outcome(path=result_path, made=False)
+        try:
+            sample = Sample.model_validate_json(old.provenance.parameters_json)
+        except ValidationError:
+            raise ResultError(
+                result_path,
+                expected="the sample file it was made from",
+                found="one of another version",
+                remedy="reduce the sample again",
+            ) from None
+        found = register(sample, xray=old.xray, sem=old.sem, afm=old.afm, edits=holding(edits))
+        made = replace(
+            old,
+            provenance=replace(old.provenance, edits_json=now),
+            **{field.name: getattr(found, field.name) for field in fields(found)},
+        )
+        write_result(result_path, made)
+    return Outcome(path=result_path, made=True)
 
 
 def _reduce_parts(

@@ -67,6 +67,28 @@ def outline_from_map(
     return _outline(grid, levelled, region, known, fitted)
 
 
+def outline_around(
+    grid: PixelGrid,
+    values: Array,
+    place_um: tuple[float, float],
+    *,
+    footprint_um: tuple[float, float],
+) -> Outline | None:
+    """Outline of the crystal that holds a place (x, y) of a map; None where the place lies on none.
+
+    The region is the connected part above the level that divides all values, holes filled.
+    """
+    row, col = (int(np.rint(index)) for index in grid.indices_at(*place_um))
+    known = np.isfinite(values)
+    if not (0 <= row < grid.shape[0] and 0 <= col < grid.shape[1]) or known.sum() < MIN_CELLS:
+        return None
+    bright = ndimage.binary_fill_holes(known & (np.where(known, values, -np.inf) > threshold(values[known])))
+    labels, _ = ndimage.label(bright)
+    if labels[row, col] == 0:
+        return None
+    return outline_from_map(grid, values, footprint_um=footprint_um, region=labels == labels[row, col])
+
+
 def outline_of_polygon(vertices_um: npt.ArrayLike, *, error_um: float) -> Outline:
     """Outline from the corners (n, 2) of a polygon, with the rectangle that fits its edges."""
     vertices = np.asarray(vertices_um, dtype=np.float64)

@@ -109,6 +109,7 @@ def placed_image(image: SemReduction, *, outline: Outline | None = None) -> SemR
     if outline is not None:
         regions = tuple(_region_in(outline, region) for region in image.regions)
         return replace(image, outline=outline, regions=regions)
+    image = _without_drawn(image)
     if image.edge_nm is None or image.center_nm is None:
         return replace(image, outline=None)
     edge, centre = ((float(x) * UM_PER_NM, float(y) * UM_PER_NM) for x, y in (image.edge_nm, image.center_nm))
@@ -116,6 +117,23 @@ def placed_image(image: SemReduction, *, outline: Outline | None = None) -> SemR
     half = outline.half_sides_um[0]
     regions = tuple(replace(region, depth_um=region.s * half) for region in image.regions)
     return replace(image, outline=outline, regions=regions)
+
+
+def _without_drawn(image: SemReduction) -> SemReduction:
+    """The image as it was before an outline gave its regions their s: by edge and centre, or none."""
+    if image.outline is None or image.outline.source == "edge and centre":
+        return image
+    return replace(image, outline=None, regions=tuple(_projected(image, region) for region in image.regions))
+
+
+def _projected(image: SemReduction, region: SemRegion) -> SemRegion:
+    if image.edge_nm is None or image.center_nm is None:
+        return replace(region, s=np.nan, s_err=np.nan, depth_um=np.nan)
+    edge = np.asarray(image.edge_nm, dtype=np.float64)
+    along = np.asarray(image.center_nm, dtype=np.float64) - edge
+    half, length = 0.5 * region.size_nm, float(np.hypot(*along))
+    offset = np.array([region.x_nm + half, region.y_nm + half]) - edge
+    return replace(region, s=float(offset @ along) / length**2, s_err=REGION_SIGMA * region.size_nm / length)
 
 
 def _region_in(outline: Outline, region: SemRegion) -> SemRegion:

@@ -65,6 +65,7 @@ def _xray(scan: XrayReduction) -> Json:
         "grid": _grid(scan.grid),
         **_coordinate(scan.coordinate),
         "frame": _frame(scan.outline),
+        **_corners(scan.outline),
         "values": {
             name: {
                 "name": QUANTITY_TEXT[name],
@@ -111,6 +112,7 @@ def _sem(image: SemReduction) -> Json:
         "s": None if s is None else _floats(s),
         "frame": None,
         "length": _edge_to_centre_um(image),
+        **_corners(image.outline),
         "regions": [
             {
                 "x": region.x_nm * UM_PER_NM,
@@ -173,6 +175,7 @@ def _afm(field: AfmReduction) -> Json:
         "depth": None if depth is None else _floats(depth),
         "kinds": _field_kinds(field),
         "frame": _frame(field.outline),
+        **_corners(field.outline),
         "values": {
             "modulus": {"name": "E", "unit": "GPa", "v": _floats(modulus), "e": None},
             "height": {"name": "h", "unit": "nm", "v": _floats(height), "e": None},
@@ -229,6 +232,13 @@ def _frame(outline: Outline | None) -> list[float] | None:
     if outline is None:
         return None
     return [*outline.centre_um, *outline.half_sides_um, outline.angle_rad]
+
+
+def _corners(outline: Outline | None) -> Json:
+    """The outline's corners for whoever edits them, and where they come from."""
+    if outline is None:
+        return {"corners": [], "source": ""}
+    return {"corners": np.round(outline.vertices_um, 6).tolist(), "source": outline.source}
 
 
 def _number(value: float) -> float | None:

@@ -105,6 +105,7 @@ def linked_graph(graph_id: str, figure: go.Figure, *, modality: str, label: str)
                 className="overlay",
                 **{"aria-hidden": "true"},
             ),
+            html.Div(className="edit-layer"),
         ],
         className="graph-box linked",
         role="group",
@@ -143,6 +144,17 @@ def panel(
         ],
         className=f"panel {class_name}".strip(),
         **marks,
+    )
+
+
+def edit_button(text: str, modality: str, what: str, *, label: str) -> html.Button:
+    """Button that opens a way of editing on the panel of a modality; the browser does the rest."""
+    return html.Button(
+        text,
+        className="action edit-button",
+        type="button",
+        title=label,
+        **{"data-edit": what, "data-modality": modality, "aria-label": label, "aria-pressed": "false"},
     )
 
 

@@ -118,8 +118,14 @@ def _panel(result: Result, modality: str, asked: dict[str, str], scheme: Scheme)
             modality=modality,
             label=f"{MODALITY_NAME[modality]} map; the arrow keys move the cursor",
         )
+        body = [body, html.Div(className="edit-bar-host", id=f"edit-bar-{modality}")]
         table = {"xray": "xray_maps", "sem": "sem_rois", "afm": "afm_summary"}[modality]
-        taken = parts.actions(result.sample_id, f"map-{modality}", table, modality)
+        taken = [
+            parts.edit_button(
+                "Outline", modality, "outline", label=f"Edit the outline on the {MODALITY_NAME[modality]} map"
+            ),
+            *parts.actions(result.sample_id, f"map-{modality}", table, modality),
+        ]
     return parts.panel(
         MODALITY_NAME[modality],
         body,
