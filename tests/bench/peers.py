@@ -151,7 +151,7 @@ def _fit_spots(intensity: np.ndarray, q: np.ndarray, phi: np.ndarray, *, tuned: 
     """q of each 100 spot from a window of 0.8 nm^-1 by 24 degrees."""
     rows = np.flatnonzero(np.abs(q - frames.SPOT_Q) < 0.4)
     found = []
-    for angle in frames.SPOTS_DEG:
+    for angle in [-up for up in frames.SPOTS_DEG]:  # pyFAI's azimuth grows downwards
         cols = np.flatnonzero(np.abs(phi - angle) < 12.0)
         window = intensity[np.ix_(rows, cols)].ravel()
         qq, pp = (part.ravel() for part in np.meshgrid(q[rows], phi[cols], indexing="ij"))
