@@ -63,6 +63,7 @@ XRAY_NAMES = (
     "frame",
     *_names(ATOMIC_QUANTITIES),
     "waxs_status",
+    "partial_beam",
 )
 RADIAL_NAMES = ("crystal", "position", "q_per_nm", "intensity", "intensity_err", "scan")
 SEM_NAMES = (
@@ -149,6 +150,7 @@ def _scan_columns(scan: XrayReduction) -> Columns:
     wide = scan.wide_angle
     codes = np.array(WIDE_ANGLE_STATUS, dtype=object)
     columns["waxs_status"] = np.full(scan.grid.shape, "") if wide is None else codes[wide.status]
+    columns["partial_beam"] = _values(scan, "partial_beam")
     columns["frame"] = np.where(scan.frame_numbers < 0, np.nan, scan.frame_numbers)
     rows: Columns = {name: values.ravel() for name, values in columns.items()}
     return rows | {"crystal": scan.crystal, "scan": scan.index}

@@ -14,6 +14,7 @@ from analysis.records import (
     Array,
     Bytes,
     Outline,
+    QuantityMap,
     SemReduction,
     SemRegion,
     XrayReduction,
@@ -51,7 +52,8 @@ def placed_scan(
 ) -> XrayReduction:
     """A scan with its outline (given, or found on the intensity map), coordinate and five positions.
 
-    Points on the crystal nearer to its edge than half a beam become ``partial_beam``: they keep their values.
+    The map ``partial_beam`` is 1 where the edge is nearer than half a beam, 0 elsewhere. Where the beam's
+    centre lies off the crystal the status says so as well; such points keep their values, but not their s.
     """
     scan = replace(scan, notes=_own(scan.notes), status=_whole_again(scan.status))
     beam = (beam_fwhm_um[0] / FWHM_PER_SIGMA, beam_fwhm_um[1] / FWHM_PER_SIGMA)
@@ -63,9 +65,14 @@ def placed_scan(
     coordinate = coordinate_at(outline, *scan.grid.positions_um(), footprint_um=float(np.mean(beam)))
     placed = replace(scan, outline=outline, coordinate=coordinate)
     placed = replace(placed, positions=positions_on(placed, line_um or centre_to_edge(outline, placed)))
-    near = (coordinate.depth_um >= 0.0) & (coordinate.depth_um < 0.25 * sum(beam_fwhm_um))
-    partial = near & (placed.status == OK)
-    return replace(placed, status=np.where(partial, PARTIAL, placed.status).astype(np.uint8))
+    near = np.abs(coordinate.depth_um) < 0.25 * sum(beam_fwhm_um)
+    partial = near & (coordinate.depth_um < 0.0) & (placed.status == OK)
+    flags = QuantityMap(name="partial_beam", unit="", values=near.astype(np.float64))
+    return replace(
+        placed,
+        status=np.where(partial, PARTIAL, placed.status).astype(np.uint8),
+        maps={**placed.maps, "partial_beam": flags},
+    )
 
 
 def _whole_again(status: Bytes) -> Bytes:

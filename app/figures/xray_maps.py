@@ -46,6 +46,7 @@ QUANTITIES = {
     "nc_size_scherrer": "NC size, Scherrer",
     "nc_size_fringes": "NC size, fringes",
     "atomic_photons": "photons in the WAXS spots",
+    "partial_beam": "beam partly on the crystal",
 }
 """Maps in the order in which they are offered, with their names; others follow under their own."""
 

@@ -346,7 +346,6 @@ def test_a_scheduler_that_is_open_to_all_or_absent_is_refused(
     ("arguments", "named"),
     [
         (("serve", ".", "--share"), "--share"),
-        (("compare", "a.h5", "b.h5", "--to", "elsewhere"), "compare"),
     ],
 )
 def test_what_is_not_served_yet_is_named(

@@ -86,7 +86,7 @@ def test_samples_are_filtered_ticked_and_compared(open_visitor: OpenVisitor) -> 
     page.get_by_role("link", name="Compare 2").click()
     page.wait_for_selector("[data-testid=coprofile] .js-plotly-plot .main-svg")
     assert sorted(parse_qs(urlsplit(page.url).query)["s"]) == ["dif", "evap"]
-    assert "no test and no effect size" in page.locator("#main").inner_text()
+    assert "without a test or an effect size" in page.locator("#main").inner_text()
 
 
 def test_the_theme_changes_at_once_and_is_kept(open_visitor: OpenVisitor) -> None:
