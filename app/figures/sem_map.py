@@ -11,7 +11,10 @@ from app.figures.theme import Scheme, template, with_unit
 from app.figures.words import STATUS_TEXT, unit_text, with_error
 
 MAPS = {"a_sc": "⟨a_SC⟩", "spacing": "1/δk", "psi": "ψ", "gamma": "γ", "order": "order"}
-SCALES = {"psi": "twilight", "order": "cividis"}
+SCALES = {"order": "cividis"}
+SEQUENTIAL, CYCLIC = "viridis", "twilight"
+WIDE_DEG = 90.0
+"""An axial angle that spreads over less keeps away from its own turn: low and high are then different."""
 OPACITY = 0.82
 EMPTY_SHOWN = 0.35
 
@@ -23,7 +26,9 @@ def map_traces(image: SemReduction, name: str, *, opacity: float = OPACITY) -> l
         return []
     x, y = grid.positions_um()
     values = np.log10(np.maximum(shown.values, 1.0)) if name == "order" else shown.values
-    limits = axial_limits(values) if name == "psi" else colour_limits(values)
+    limits, scale = (
+        axial_colours(values) if name == "psi" else (colour_limits(values), SCALES.get(name, SEQUENTIAL))
+    )
     unit = "log₁₀" if name == "order" else unit_text(shown.unit)
     place = {"x": x[0].astype(np.float32), "y": y[:, 0].astype(np.float32), "hoverinfo": "skip"}
     return [
@@ -39,7 +44,7 @@ def map_traces(image: SemReduction, name: str, *, opacity: float = OPACITY) -> l
             z=values.astype(np.float32),
             zmin=limits[0],
             zmax=limits[1],
-            colorscale=SCALES.get(name, "viridis"),
+            colorscale=scale,
             colorbar=with_unit(unit),
             opacity=opacity,
             name="map",
@@ -50,10 +55,14 @@ def map_traces(image: SemReduction, name: str, *, opacity: float = OPACITY) -> l
     ]
 
 
-def axial_limits(values: Array) -> tuple[float, float]:
-    """Colour limits of an axial angle in degrees: its range, or the whole half turn where it is wide."""
-    low, high = colour_limits(values)
-    return (low, high) if high - low < 90.0 else (-90.0, 90.0)
+def axial_colours(values: Array) -> tuple[tuple[float, float], str]:
+    """Colour limits and scale of an axial angle in degrees.
+
+    A cyclic scale has one colour at both ends, so it stands for the whole half turn or for nothing: angles
+    that spread over less than WIDE_DEG get their range in a sequential scale.
+    """
+    limits = colour_limits(values)
+    return (limits, SEQUENTIAL) if limits[1] - limits[0] < WIDE_DEG else ((-90.0, 90.0), CYCLIC)
 
 
 def _words(image: SemReduction, name: str) -> np.ndarray:

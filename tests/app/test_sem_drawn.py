@@ -15,6 +15,7 @@ from analysis.records import SemReduction
 from app.figures import panels, sem_image
 from app.figures.deep import DeepImage
 from app.figures.png import crop
+from app.figures.sem_map import axial_colours
 from app.pages import sem_drawn
 from app.pages.triptych import QUANTITIES
 from tests.app.test_sem_page import page_of, view_of
@@ -190,3 +191,11 @@ def test_the_map_leaves_as_csv_with_its_errors(client: FlaskClient, image: SemRe
     assert {"a_sc_nm", "a_sc_nm_err", "psi_deg", "order", "status"} <= set(rows[0])
     assert (rows[0]["status"], rows[0]["a_sc_nm"]) == ("no_peak", "")
     assert float(rows[1]["a_sc_nm"]) == pytest.approx(image.maps["a_sc"].values[0, 1], rel=1e-6)
+
+
+def test_a_cyclic_scale_stands_for_the_whole_half_turn_or_for_nothing() -> None:
+    narrow, wide = np.linspace(-5.0, 6.0, 200), np.linspace(-80.0, 80.0, 200)
+    limits, scale = axial_colours(narrow)
+    assert scale == "viridis"
+    assert limits == pytest.approx((-5.0, 6.0), abs=0.5)
+    assert axial_colours(wide) == ((-90.0, 90.0), "twilight")

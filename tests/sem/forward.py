@@ -55,18 +55,19 @@ def sites(cell: Cell, shape: tuple[int, int], *, offset: tuple[float, float] = (
 
 def drawn(places: Array, shape: tuple[int, int], *, radius: float, weight: Array | None = None) -> Array:
     """Sum of Gaussian spots of this radius (1 sigma) at ``places`` (n, 2) of x, y; pixel centres at + 0.5."""
-    canvas = np.zeros(shape)
     reach = int(np.ceil(4.0 * radius))
     weight = np.ones(len(places)) if weight is None else weight
-    for (x, y), height in zip(places, weight, strict=True):
-        top, left = int(y) - reach, int(x) - reach
-        rows = np.arange(max(0, top), min(shape[0], top + 2 * reach + 2))
-        cols = np.arange(max(0, left), min(shape[1], left + 2 * reach + 2))
-        if rows.size and cols.size:
-            down = np.exp(-0.5 * ((rows + 0.5 - y) / radius) ** 2)
-            along = np.exp(-0.5 * ((cols + 0.5 - x) / radius) ** 2)
-            canvas[rows[0] : rows[-1] + 1, cols[0] : cols[-1] + 1] += height * np.outer(down, along)
-    return canvas
+    steps = np.arange(-reach, reach + 2)
+    cols, rows = (places[:, axis, None].astype(np.int64) + steps for axis in (0, 1))
+    along, down = (
+        np.exp(-0.5 * ((at + 0.5 - places[:, axis, None]) / radius) ** 2)
+        for axis, at in ((0, cols), (1, rows))
+    )
+    for at, profile, extent in ((cols, along, shape[1]), (rows, down, shape[0])):
+        profile[(at < 0) | (at >= extent)] = 0.0
+    index = np.clip(rows, 0, shape[0] - 1)[:, :, None] * shape[1] + np.clip(cols, 0, shape[1] - 1)[:, None, :]
+    height = weight[:, None, None] * down[:, :, None] * along[:, None, :]
+    return np.bincount(index.ravel(), weights=height.ravel(), minlength=shape[0] * shape[1]).reshape(shape)
 
 
 def array_image(
