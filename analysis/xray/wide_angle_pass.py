@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import zlib
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +13,7 @@ import numpy.typing as npt
 from analysis.xray.frame_pass import CLIPPED, Counts, PassBatch, WholeFrame
 from analysis.xray.spot_window import FRAME_MISSING, N_COLUMNS, NO_SIGNAL, OK
 from analysis.xray.wide_angle_cells import CellMap
-from analysis.xray.wide_angle_kernels import PHI_BINS, count_cells, orientation, sum_rings
+from analysis.xray.wide_angle_kernels import PHI_BINS, RUN_WORDS, count_cells, orientation, sum_rings
 from analysis.xray.wide_angle_start import Spot, Start, fit_spots, ring_offsets
 
 Array = npt.NDArray[np.float64]
@@ -52,6 +53,11 @@ class WideAnglePass:
         """A task over so many points."""
         return WideAngleTask(self, points)
 
+    @cached_property
+    def runs(self) -> npt.NDArray[np.uint32]:
+        """Words of four pixels that count."""
+        return counting_words(self.cells.cell.ravel() >= 0)
+
     @property
     def ring_q_per_nm(self) -> Array:
         """Middle of each ring, (n_rings,)."""
@@ -79,6 +85,16 @@ class WideAnglePass:
         sums = [self.cells.layers[:2, first:stop].sum(axis=1) for first, stop in self.spans]
         both = np.array(sums).reshape(-1, 2, PHI_BINS)
         return both[:, 0], both[:, 1]
+
+
+def counting_words(counts: npt.NDArray[np.bool_]) -> npt.NDArray[np.uint32]:
+    """Runs (m, 2), first and stop, of words of four pixels of which one ``counts`` (pixels,) at least."""
+    words = counts[: counts.size - counts.size % 4].reshape(-1, 4).any(axis=1)
+    edges = np.flatnonzero(np.diff(words, prepend=False, append=False))
+    starts = [np.arange(first, stop, RUN_WORDS) for first, stop in edges.reshape(-1, 2)]
+    first = np.concatenate([np.empty(0, dtype=np.int64), *starts])
+    ends = np.repeat(edges[1::2], [each.size for each in starts])
+    return np.column_stack([first, np.minimum(first + RUN_WORDS, ends)]).astype(np.uint32)
 
 
 def packed_gaps(gaps: npt.NDArray[np.uint8]) -> bytes:
@@ -116,6 +132,7 @@ class WideAngleTask:
             frame,
             words,
             shared.cells.cell.ravel(),
+            shared.runs,
             min(shared.cells.limit, CLIPPED),
             shared.kept,
             self.histogram,

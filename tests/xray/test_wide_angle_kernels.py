@@ -6,7 +6,16 @@ import numpy as np
 import pytest
 
 from analysis.xray.spot_kernels import N, covariance, evaluate, maximize
-from analysis.xray.wide_angle_kernels import ESCAPE, PHI_BINS, SATURATED, count_cells, orientation, sum_rings
+from analysis.xray.wide_angle_kernels import (
+    ESCAPE,
+    PHI_BINS,
+    RUN_WORDS,
+    SATURATED,
+    count_cells,
+    orientation,
+    sum_rings,
+)
+from analysis.xray.wide_angle_pass import counting_words
 
 ROWS = 3
 
@@ -17,7 +26,8 @@ def counted(
     histogram = np.full(ROWS * PHI_BINS, 7, dtype=np.uint32)
     gaps = np.zeros(room, dtype=np.uint8)
     words = frame[: frame.size - frame.size % 4].view(np.uint64)
-    saturated, written = count_cells(frame, words, cell, 100, np.array(kept), histogram, gaps)
+    runs = counting_words(cell >= 0)
+    saturated, written = count_cells(frame, words, cell, runs, 100, np.array(kept), histogram, gaps)
     return histogram, gaps, saturated, written
 
 
@@ -40,6 +50,15 @@ def test_cells_sum_their_pixels(frame: np.ndarray, cell: np.ndarray) -> None:
     expected = np.bincount(cell[cell >= 0], weights=frame[cell >= 0], minlength=ROWS * PHI_BINS)
     np.testing.assert_array_equal(histogram, expected)
     assert saturated == 0
+
+
+def test_words_without_a_pixel_that_counts_are_left_out_and_runs_are_not_too_long() -> None:
+    counts = np.zeros(4 * (2 * RUN_WORDS + 60) + 3, dtype=np.bool_)
+    counts[[9, 4 * 40 + 3]] = True
+    counts[4 * 50 : 4 * 50 + 4 * (RUN_WORDS + 7)] = True
+    expected = [[2, 3], [40, 41], [50, 50 + RUN_WORDS], [50 + RUN_WORDS, 57 + RUN_WORDS]]
+    assert counting_words(counts).tolist() == expected
+    assert counting_words(np.zeros(9, dtype=np.bool_)).shape == (0, 2)
 
 
 def test_gaps_lead_to_every_photon(frame: np.ndarray, cell: np.ndarray) -> None:
