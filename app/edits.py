@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from analysis.errors import InputError, TriptychError
 from analysis.io.edits import Edit, OutlineEdit, RegistrationEdit, add_edit, read_edits
 from analysis.io.sample_file import RegistrationBlock
+from analysis.io.tables import transforms_json
 from analysis.pipeline.sample import reregister
 from analysis.pipeline.transforms import Reduction, transforms_between
 from analysis.records import Outline, Result, SemReduction, XrayReduction
@@ -107,6 +108,7 @@ def add_edit_routes(server: Flask) -> None:
     server.extensions["triptych-registrar"] = Registrar()
     server.add_url_rule("/edits/<sample_id>", view_func=post_edit, methods=["POST"])
     server.add_url_rule("/edits/<sample_id>/edits.json", view_func=edits_so_far)
+    server.add_url_rule("/edits/<sample_id>/registration.json", view_func=registration)
     server.add_url_rule("/edits/<sample_id>/around.json", view_func=around)
     server.add_url_rule("/edits/<sample_id>/transform.json", view_func=tried_transform)
 
@@ -153,6 +155,18 @@ def edits_so_far(sample_id: str) -> tuple[Response, int]:
         for edit in edits
     ]
     return _told({"count": len(edits), "entries": entries, "state": registrar().state(sample_id)}), 200
+
+
+def registration(sample_id: str) -> tuple[Response, int]:
+    """The transforms that lay maps of a sample upon each other, as a file."""
+    try:
+        result = library().result(sample_id)
+    except TriptychError:
+        return _told({"message": "There is no such sample."}), 404
+    answer = Response(transforms_json(result), mimetype="application/json")
+    name = f"{sample_id}_registration.json"
+    answer.headers["Content-Disposition"] = f'attachment; filename="{name}"'
+    return answer, 200
 
 
 def around(sample_id: str) -> tuple[Response, int]:

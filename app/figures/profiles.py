@@ -263,3 +263,36 @@ def cotrend_words(correlation: Correlation | None) -> str:
         f"Co-trend along s: r = {correlation.pearson_r:.2f}{interval}, {correlation.n} bins. "
         "Both rise with s, on different crystals: no p."
     )
+
+
+def pixel_pairs(result: Result) -> Correlation | None:
+    """The correlation of E with <a_SC> point by point, where their maps were laid upon each other."""
+    wanted = ("a_sc", "modulus", "pixel")
+    return next((c for c in result.correlations if (c.x_quantity, c.y_quantity, c.pairing) == wanted), None)
+
+
+def pixel_words(result: Result, correlation: Correlation | None) -> str:
+    """What the points say: r, rho, the partial r given s, the slope; or why there are none."""
+    if correlation is None:
+        crystals = {scan.crystal for scan in result.xray} & {field.crystal for field in result.afm}
+        if not result.xray or not result.afm:
+            return "Needs an X-ray map and an AFM map of this sample."
+        if not crystals:
+            return "The maps are of different crystals: they are not laid upon each other."
+        return (
+            "No registration lays the AFM map upon the X-ray map: without one there are no pairs of points."
+        )
+    slope = with_error(correlation.slope, correlation.slope_err, "GPa/nm")
+    return (
+        f"{correlation.n} points of crystal {correlation.crystal}: r = {correlation.pearson_r:.2f}, "
+        f"ρ = {correlation.spearman_rho:.2f} ({p_text(correlation.p_block_bootstrap)}); given s, "
+        f"r = {correlation.partial_r_s:.2f} ({p_text(correlation.p_partial)}). "
+        f"Slope with errors in both {slope}. p from block bootstrap."
+    )
+
+
+def p_text(p: float) -> str:
+    """A p-value to two digits; a small one as a limit, an unknown one as such."""
+    if not np.isfinite(p):
+        return "p unknown"
+    return "p < 0.001" if p < 0.001 else f"p = {p:.2g}"

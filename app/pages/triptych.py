@@ -80,7 +80,7 @@ def layout(sample_id: str = "", **query: str) -> Component:
             html.Div(
                 [
                     coprofile_panel(result, asked, scheme),
-                    crossplot_panel(result, scheme),
+                    crossplot_panel(result, asked, scheme),
                     pattern_panel(result, asked, scheme),
                 ],
                 className="profile-row",

@@ -17,6 +17,7 @@ from app.pages import parts
 COORDINATES = (("rectangle", "s"), ("distance", "distance"), ("ray", "ray"), ("depth", "depth"))
 BINS = (("5", "5"), ("10", "10"), ("20", "20"))
 USUAL_BINS = "10"
+PAIRINGS = (("coordinate", "bins of s"), ("pixel", "points"))
 BANDS = (("ci", "95 %"), ("std", "spread"), ("none", "none"))
 
 
@@ -36,6 +37,16 @@ def register(app: Dash) -> None:
     def show_coprofile(coordinate: str, band: str, bins: str, sample_id: str):
         figure = _coprofile(sample_id, coordinate, band, bins, parts.current_scheme())
         return figure, _actions(sample_id, coordinate, bins), _trends(sample_id)
+
+    @app.callback(
+        Output("crossplot-body", "children"),
+        Input(parts.view("cp"), "value"),
+        State("sample", "data"),
+        prevent_initial_call=True,
+    )
+    def show_crossplot(pairing: str, sample_id: str) -> list[Component]:
+        result = library().result(sample_id)
+        return _crossplot(result, parts.choice(pairing, PAIRINGS), parts.current_scheme())
 
 
 def coprofile_panel(result: Result, asked: dict[str, str], scheme: Scheme) -> Component:
@@ -121,28 +132,48 @@ def _bins(asked: str | None) -> str:
     return asked if asked in dict(BINS) else USUAL_BINS
 
 
-def crossplot_panel(result: Result, scheme: Scheme) -> Component:
-    """E against <a_SC>, one point a bin of s, and what that does and does not say."""
-    correlation = profiles.cotrend(result)
-    words = profiles.cotrend_words(correlation)
-    body: list[Component] = (
-        [parts.quiet(words)]
-        if correlation is None
-        else [
-            parts.linked_graph(
-                "crossplot",
-                profiles.crossplot(correlation, scheme=scheme),
-                modality="crossplot",
-                label="Modulus against lattice constant",
-            ),
-            html.P(words, className="caption"),
-        ]
+def crossplot_panel(result: Result, asked: dict[str, str], scheme: Scheme) -> Component:
+    """E against <a_SC>: bins of s, or points of maps laid upon each other, and what that says."""
+    pairing = parts.choice(asked.get("cp"), PAIRINGS)
+    taken = (
+        parts.actions(result.sample_id, "crossplot", "correlation", "crossplot")
+        if result.xray and result.afm
+        else []
     )
+    if result.transforms:
+        taken.append(_registration_link(result.sample_id))
     return parts.panel(
         "E against ⟨a_SC⟩",
-        body,
-        actions=[]
-        if correlation is None
-        else parts.actions(result.sample_id, "crossplot", "correlation", "crossplot"),
+        html.Div(_crossplot(result, pairing, scheme), id="crossplot-body", className="crossplot-body"),
+        controls=[parts.switch("cp", pairing, PAIRINGS, label="Pairing")],
+        actions=taken,
         testid="crossplot",
+    )
+
+
+def _crossplot(result: Result, pairing: str, scheme: Scheme) -> list[Component]:
+    pixel = pairing == "pixel"
+    correlation = profiles.pixel_pairs(result) if pixel else profiles.cotrend(result)
+    words = profiles.pixel_words(result, correlation) if pixel else profiles.cotrend_words(correlation)
+    if correlation is None:
+        return [parts.quiet(words)]
+    return [
+        parts.linked_graph(
+            "crossplot",
+            profiles.crossplot(correlation, scheme=scheme),
+            modality="crossplot",
+            label="Modulus against lattice constant",
+        ),
+        html.P(words, className="caption"),
+    ]
+
+
+def _registration_link(sample_id: str) -> Component:
+    return html.A(
+        "JSON",
+        href=f"/edits/{sample_id}/registration.json",
+        download=f"{sample_id}_registration.json",
+        className="action",
+        title="Download registration.json: the matrices that lay maps upon each other",
+        **{"data-testid": "registration-json", "aria-label": "Download registration.json"},
     )

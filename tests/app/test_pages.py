@@ -14,7 +14,7 @@ from flask.testing import FlaskClient
 
 from analysis.records import XRAY_STATUS
 from app.figures import compare as figures_compare
-from app.figures import panels
+from app.figures import panels, profiles
 from app.figures.theme import GRAPH_CONFIG
 from app.pages import compare, samples, shell, triptych
 from app.pages.afm_line import saved_lines
@@ -124,6 +124,36 @@ def test_trends_and_agreement_stand_beside_the_coprofile(app: Dash) -> None:
     assert "straight, weight 0.85" in words
     assert "SEM − X-ray" in words
     assert "σ" in words
+
+
+def test_the_crossplot_pairs_bins_or_points_and_says_what_they_say() -> None:
+    made = make_result("dif")
+    pair = replace(
+        made.correlations[0], x_quantity="a_sc", y_quantity="modulus", pairing="pixel", n=57, crystal="A",
+        pearson_r=0.61, spearman_rho=0.58, p_block_bootstrap=0.02, partial_r_s=0.1, p_partial=0.4, slope=0.9,
+        slope_err=0.1,
+    )  # fmt: skip
+    words = profiles.pixel_words(made, profiles.pixel_pairs(replace(made, correlations=[pair])))
+    for said in ("57 points", "r = 0.61", "ρ = 0.58 (p = 0.02)", "r = 0.10 (p = 0.4)", "0.90 ± 0.10 GPa/nm"):
+        assert said in words
+    none = replace(made, correlations=[])
+    assert "No registration" in profiles.pixel_words(none, profiles.pixel_pairs(none))
+    other = replace(none, afm=[replace(none.afm[0], crystal="B")])
+    assert "different crystals" in profiles.pixel_words(other, None)
+    assert profiles.p_text(1e-5) == "p < 0.001"
+
+
+@pytest.mark.parametrize(("asked", "said"), [("coordinate", "Co-trend along s"), ("pixel", "registration")])
+def test_the_address_chooses_how_the_crossplot_pairs(
+    app: Dash, client: FlaskClient, asked: str, said: str
+) -> None:
+    with app.server.test_request_context("/"):
+        page = triptych.layout(sample_id="dif", cp=asked)
+    body = next(part for part in parts_of(page) if getattr(part, "id", None) == "crossplot-body")
+    assert said in words_of(body)
+    link = next(p for p in parts_of(page) if getattr(p, "data-testid", None) == "registration-json")
+    found = client.get(link.href).get_json()
+    assert found["transforms"][0]["matrix"][0] == [1.0, 0.0, 1.0]
 
 
 def test_points_that_the_beam_covers_in_part_are_marked() -> None:

@@ -177,3 +177,18 @@ def test_a_drawn_line_is_no_outline(made: Result) -> None:
     )
     with pytest.raises(InputError, match="encloses an area"):
         registered(made, sample_of(), (flat,))
+
+
+def test_regions_get_back_their_projection_when_an_outline_is_taken_back(made: Result) -> None:
+    """A drawn outline gives an image's regions another s: without it they have that of edge and centre."""
+    corners = [(0.5, -3.0), (6.5, -3.0), (6.5, 3.0), (0.5, 3.0)]
+    drawn = OutlineEdit(what="outline", who="Ann", when=WHEN, of="sem.0", outline_um=corners)
+    plain = registered(made, sample_of())
+    moved = registered(made, sample_of(), (drawn,))
+    assert moved.sem[0].regions[-1].s != pytest.approx(plain.sem[0].regions[-1].s, abs=0.01)
+    back = register(sample_of(), xray=made.xray, sem=moved.sem, afm=made.afm)
+    for found, before in zip(back.sem[0].regions, plain.sem[0].regions, strict=True):
+        assert found.s == pytest.approx(before.s, abs=1e-9)
+        assert found.depth_um == pytest.approx(before.depth_um, abs=1e-9)
+    assert back.sem[0].outline is not None
+    assert back.sem[0].outline.source == "edge and centre"
