@@ -57,7 +57,7 @@ def test_csv_png_and_svg_leave_as_files(open_visitor: OpenVisitor, tmp_path: Pat
     page = open_visitor().visit("/s/dif")
     with page.expect_download() as download:
         page.get_by_test_id("csv-profiles").click()
-    assert download.value.suggested_filename == "dif_profiles.csv"
+    assert download.value.suggested_filename == "dif_profiles_rectangle.csv"
     download.value.save_as(tmp_path / "profiles.csv")
     lines = (tmp_path / "profiles.csv").read_text(encoding="utf-8").splitlines()
     rows = list(csv.DictReader(io.StringIO("\n".join(line for line in lines if not line.startswith("#")))))
