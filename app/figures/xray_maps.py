@@ -44,7 +44,6 @@ QUANTITIES = {
     "atomic_angle": "atomic [100] − a₁",
     "mosaic": "mosaic spread",
     "nc_size_scherrer": "NC size, Scherrer",
-    "nc_size_fringes": "NC size, fringes",
     "atomic_photons": "photons in the WAXS spots",
     "partial_beam": "beam partly on the crystal",
 }

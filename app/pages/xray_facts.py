@@ -30,7 +30,7 @@ Place = tuple[int, int]
 
 QUOTED = (
     "a_sc", "a1", "a2", "gamma", "psi", "a_al", "atomic_orientation", "atomic_angle", "mosaic",
-    "nc_size_scherrer", "nc_size_fringes",
+    "nc_size_scherrer",
 )  # fmt: skip
 READABLE = ("photons", "goodness", "atomic_photons")
 

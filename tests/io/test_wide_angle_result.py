@@ -37,7 +37,7 @@ def wide_angle(shape: tuple[int, int], counts: type[np.unsignedinteger]) -> Wide
         spots=spots,
         status=rng.integers(0, 6, shape).astype(np.uint8),
         half_integer=("3/2 1/2 0",),
-        quantities={"a_al": Measured(value=0.584, unit="nm", err=1e-4, n=12), "nc_size_fringes": None},
+        quantities={"a_al": Measured(value=0.584, unit="nm", err=1e-4, n=12), "nc_size_scherrer": None},
         systematic={"a_al.distance": 0.0015},
         notes=("one",),
     )
