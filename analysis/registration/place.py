@@ -40,6 +40,9 @@ MIN_AGREEMENT = 0.7
 
 MIN_FITTED = 8
 
+BEAM_REACH = 1.5
+"""Beyond so many full widths from its centre a beam lights nothing: what shines there is another crystal."""
+
 OK, PARTIAL = XRAY_STATUS.index("ok"), XRAY_STATUS.index("partial_beam")
 
 
@@ -53,7 +56,8 @@ def placed_scan(
     """A scan with its outline (given, or found on the intensity map), coordinate and five positions.
 
     The map ``partial_beam`` is 1 where the edge is nearer than half a beam, 0 elsewhere. Where the beam's
-    centre lies off the crystal the status says so as well; such points keep their values, but not their s.
+    centre lies off the crystal and only its side or tail on it, the status says so as well; such points keep
+    their values, but have no s.
     """
     scan = replace(scan, notes=_own(scan.notes), status=_whole_again(scan.status))
     beam = (beam_fwhm_um[0] / FWHM_PER_SIGMA, beam_fwhm_um[1] / FWHM_PER_SIGMA)
@@ -65,8 +69,9 @@ def placed_scan(
     coordinate = coordinate_at(outline, *scan.grid.positions_um(), footprint_um=float(np.mean(beam)))
     placed = replace(scan, outline=outline, coordinate=coordinate)
     placed = replace(placed, positions=positions_on(placed, line_um or centre_to_edge(outline, placed)))
-    near = np.abs(coordinate.depth_um) < 0.25 * sum(beam_fwhm_um)
-    partial = near & (coordinate.depth_um < 0.0) & (placed.status == OK)
+    beam_um, depth = 0.5 * sum(beam_fwhm_um), coordinate.depth_um
+    near = np.abs(depth) < 0.5 * beam_um
+    partial = (depth < 0.0) & (depth > -BEAM_REACH * beam_um) & (placed.status == OK)
     flags = QuantityMap(name="partial_beam", unit="", values=near.astype(np.float64))
     return replace(
         placed,
