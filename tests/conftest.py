@@ -25,27 +25,3 @@ def real_data() -> Path:
             pytest.fail(reason)
         pytest.skip(reason)
     return folder
-
-
-LONG_FILES = (
-    "tests/browser/test_every_page",
-    "tests/acceptance",
-    "tests/xray/test_scan",
-    "tests/xray/test_lattice_recovery",
-    "tests/xray/test_wide_angle",
-    "tests/sem/test_many_regions",
-    "tests/bad_input",
-    "tests/browser",
-    "tests/registration",
-    "tests/generality",
-)
-"""Begun first, so that no worker is left alone with one of them at the end."""
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put long files first; the order within a file, and of the others, stays."""
-    items.sort(
-        key=lambda item: next(
-            (rank for rank, name in enumerate(LONG_FILES) if item.nodeid.startswith(name)), len(LONG_FILES)
-        )
-    )
