@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -155,6 +155,11 @@ def export_tables(result: Result, folder: Path) -> list[Path]:
     )
     if result.transforms:
         texts[TRANSFORMS_NAME] = transforms_json(result)
+    return written_texts(texts, folder)
+
+
+def written_texts(texts: Mapping[str, str], folder: Path) -> list[Path]:
+    """Write texts by file name into a folder, each whole or not at all; gives the paths."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for name, text in texts.items():

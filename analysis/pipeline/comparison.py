@@ -9,8 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from analysis.errors import InputError
-from analysis.io.tables import written_csv
+from analysis.io.tables import written_csv, written_texts
 from analysis.records import Measured, Result
 from analysis.registration.comparison import Comparison, Crystal, GroupTest, compare_groups
 from analysis.registration.gradient import line_of_few
@@ -230,15 +229,4 @@ def comparison_csv(found: Comparison, results: Sequence[Result]) -> str:
 def export_comparison(found: Comparison, results: Sequence[Result], folder: Path) -> list[Path]:
     """Write ``compare.csv`` and ``compare.json`` into a folder; gives what was written."""
     text = json.dumps(comparison_json(found, results), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-    texts = {"compare.csv": comparison_csv(found, results), "compare.json": text}
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for name, content in texts.items():
-            part = folder / f".{name}.part"
-            part.write_text(content, encoding="utf-8", newline="\n")
-            part.replace(folder / name)
-    except OSError as error:
-        raise InputError(
-            folder, expected="a folder that can be written", found=str(error.strerror or error)
-        ) from None
-    return [folder / name for name in texts]
+    return written_texts({"compare.csv": comparison_csv(found, results), "compare.json": text}, folder)
